@@ -1,0 +1,57 @@
+// Bundles src/main.ts into dist/ (ES modules, one chunk per program) and writes dist/meta.json, which a test reads.
+// --if-stale: does nothing when no source is newer than the last build.
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+
+const root = new URL('..', import.meta.url).pathname
+const stamp = join(root, 'dist/meta.json')
+
+const newest = (dir) =>
+  readdirSync(dir, { withFileTypes: true }).reduce((time, entry) => {
+    const path = join(dir, entry.name)
+    return Math.max(time, entry.isDirectory() ? newest(path) : statSync(path).mtimeMs)
+  }, 0)
+
+const sources = Math.max(
+  newest(join(root, 'src')),
+  statSync(join(root, 'package-lock.json')).mtimeMs,
+  newest(join(root, 'scripts')),
+)
+if (process.argv.includes('--if-stale') && existsSync(stamp) && statSync(stamp).mtimeMs > sources) process.exit(0)
+
+const started = Date.now()
+const result = await build({
+  absWorkingDir: root,
+  entryPoints: { coffer: 'src/main.ts' },
+  outdir: 'dist.new',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  sourcemap: false,
+  minifySyntax: true,
+  metafile: true,
+  legalComments: 'linked',
+  chunkNames: 'chunks/[name]-[hash]',
+  // Native code stays in node_modules.
+  external: ['lmdb', 'bufferutil', 'utf-8-validate'],
+  // Packages in CommonJS ask for require() at run time.
+  banner: {
+    js: "import { createRequire as cofferRequire } from 'node:module'; const require = cofferRequire(import.meta.url);",
+  },
+  logLevel: 'warning',
+})
+rmSync(join(root, 'dist'), { recursive: true, force: true })
+const { renameSync } = await import('node:fs')
+renameSync(join(root, 'dist.new'), join(root, 'dist'))
+mkdirSync(join(root, 'dist/bin'), { recursive: true })
+// Called by this name the program is the `vault` command line; pods get it on PATH and as /bin/vault.
+writeFileSync(
+  join(root, 'dist/bin/vault'),
+  '#!/bin/sh\nself=$(readlink -f "$0" 2>/dev/null || echo "$0")\nCOFFER_ARGV0=vault exec "${COFFER_NODE:-node}" "${self%/*}/../coffer.js" "$@"\n',
+)
+chmodSync(join(root, 'dist/bin/vault'), 0o755)
+writeFileSync(stamp, JSON.stringify(result.metafile))
+console.log(`built dist/ in ${Date.now() - started} ms`)

@@ -1,0 +1,22 @@
+/** How bytes reach the server; passed in, so that tests and the browser bring their own. */
+export interface Transport {
+  send(request: TransportRequest, signal?: AbortSignal): Promise<TransportResponse>
+  close?(): Promise<void>
+}
+export interface TransportRequest {
+  readonly method: string
+  /** With "/v1/" and, if any, the query. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+}
+export interface TransportResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: string
+}
+
+/** No answer came: refused, reset, timed out, TLS not verified. `message` names the address and what to check. */
+export class TransportError extends Error {
+  override name = 'TransportError'
+}
