@@ -1,6 +1,6 @@
 // Bundles src/main.ts into dist/ (ES modules, one chunk per program) and writes dist/meta.json, which a test reads.
 // --if-stale: does nothing when no source is newer than the last build.
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
@@ -53,5 +53,8 @@ writeFileSync(
   '#!/bin/sh\nself=$(readlink -f "$0" 2>/dev/null || echo "$0")\nCOFFER_ARGV0=vault exec "${COFFER_NODE:-node}" "${self%/*}/../coffer.js" "$@"\n',
 )
 chmodSync(join(root, 'dist/bin/vault'), 0o755)
+// The demo's application goes where pods can see it: their root holds the build and little else.
+mkdirSync(join(root, 'dist/apps'), { recursive: true })
+copyFileSync(join(root, 'examples/demo/my-app.mjs'), join(root, 'dist/apps/my-app.mjs'))
 writeFileSync(stamp, JSON.stringify(result.metafile))
 console.log(`built dist/ in ${Date.now() - started} ms`)

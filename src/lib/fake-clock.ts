@@ -21,15 +21,15 @@ export class FakeClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
-      const cancel = this.after(ms, resolve)
-      signal?.addEventListener(
-        'abort',
-        () => {
-          cancel()
-          reject(signal.reason)
-        },
-        { once: true },
-      )
+      const onAbort = () => {
+        cancel()
+        reject(signal?.reason)
+      }
+      const cancel = this.after(ms, () => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      })
+      signal?.addEventListener('abort', onAbort, { once: true })
     })
   }
 
