@@ -1,11 +1,18 @@
 /** Where audit lines go. */
 export interface AuditDevice {
   readonly type: string
-  /** Resolves when the kernel has all lines, in order (fsync is an option); rejects after its deadline. */
+  /** Each line ends with its newline. Resolves when the kernel has all lines, in order (fsync is an option); rejects after its deadline. */
   write(lines: readonly Uint8Array[], signal: AbortSignal): Promise<void>
   /** SIGHUP: the file was moved away. */
   reopen?(): Promise<void>
   close(): Promise<void>
+}
+
+/** A kind of audit device; one line each in programs/. */
+export interface AuditDeviceType {
+  readonly type: string
+  /** Opens what `options` name. Refusal 400 when they are wrong or not allowed. */
+  open(options: Readonly<Record<string, string>>): Promise<AuditDevice>
 }
 
 /** Protects the root key. */

@@ -9,7 +9,7 @@ export type Put = { readonly key: string; readonly value: Uint8Array }
 export type ListPage = { readonly depth: 'children' | 'all'; readonly after?: string; readonly limit: number }
 export type Change = { readonly keys: readonly string[]; readonly at: number } | 'reset'
 
-/** `create` fails the commit ('conflict') when the key exists: the only check of absence. `checks` compare versions. */
+/** `id` comes from commitId (commit.ts). `create` fails the commit ('conflict') when the key exists: the only check of absence. `checks` compare versions. */
 export type Commit = {
   readonly id: string
   readonly checks: readonly Check[]

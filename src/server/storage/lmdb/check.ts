@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process'
+import { stat } from 'node:fs/promises'
+import { StorageDown } from '../../contracts/storage.ts'
+import { maxKeyBytes } from '../rules.ts'
+import { firstKey, openEnvironment, versionText } from './environment.ts'
+import { sumHolds } from './row-sum.ts'
+
+/**
+ * Reads all of an LMDB file that nobody writes to; throws when something is wrong. A damaged page can end the process
+ * (SIGBUS, SIGSEGV) or hide keys from lookups without an error, so this runs in a process of its own and looks each key
+ * up again. Returns the number of rows.
+ */
+export async function checkLmdbFile(file: string): Promise<number> {
+  const db = await openEnvironment(file, { readOnly: true })
+  const stats: { entryCount?: number; lastPageNumber?: number; pageSize?: number } = db.getStats()
+  const needed = ((stats.lastPageNumber ?? 0) + 1) * (stats.pageSize ?? 0)
+  // After the header: others may be making the file longer.
+  const { size } = await stat(file)
+  if (size < needed) throw new Error(`it has ${size} bytes where its header says ${needed}`)
+  let rows = 0
+  let before: Buffer | undefined
+  const keys: string[] = []
+  for (const { key, value, version } of db.getRange({ start: firstKey, versions: true })) {
+    const bytes = Buffer.from(key)
+    if (bytes.length < 1 || bytes.length > maxKeyBytes)
+      throw new Error(`row ${rows} has a key of ${bytes.length} bytes`)
+    if (before && Buffer.compare(before, bytes) >= 0) throw new Error(`row ${rows} is out of order`)
+    if (!value || !sumHolds(key, versionText(version), value)) throw new Error(`row ${rows} is not what was written`)
+    before = bytes
+    rows += 1
+    keys.push(key)
+    if (keys.length === 10_000) lookUp(db, keys.splice(0))
+  }
+  lookUp(db, keys)
+  if (rows !== stats.entryCount) throw new Error(`${rows} rows can be reached, ${stats.entryCount} are counted`)
+  await db.close()
+  return rows
+}
+
+function lookUp(db: Awaited<ReturnType<typeof openEnvironment>>, keys: readonly string[]): void {
+  for (const key of keys) if (!db.doesExist(key)) throw new Error('a row can be listed and not be found')
+}
+
+export interface CheckCommand {
+  /** A command line to which the file's path is added; it runs checkLmdbFile and ends with status 0 when that returns. */
+  readonly command: readonly string[]
+  readonly timeoutMs?: number
+}
+
+/** Has the file checked by a child process, whose end, however it comes, is the answer. Throws StorageDown. */
+export async function checkInChild(file: string, { command, timeoutMs = 600_000 }: CheckCommand): Promise<void> {
+  const problem = await run([...command, file], timeoutMs)
+  if (problem === undefined) return
+  throw new StorageDown(
+    `the storage file ${file} did not pass its check after an unclean end (${problem}). It was not opened and not changed. ` +
+      'Keep a copy of it, then restore a snapshot into an empty folder',
+  )
+}
+
+function run(command: readonly string[], timeoutMs: number): Promise<string | undefined> {
+  const [program = '', ...args] = command
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+    })
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (said.length < 4096) said += text
+    })
+    child.once('error', (error) => resolve(`the check could not be started: ${error.message}`))
+    child.once('close', (status, signal) => {
+      if (status === 0) resolve(undefined)
+      else if (signal) resolve(`the check was ended by ${signal}`)
+      else resolve(reason(said) ?? `the check ended with status ${status}`)
+    })
+  })
+}
+
+/** The error's own line among what Node prints. */
+function reason(said: string): string | undefined {
+  return /^(?:Uncaught )?(?:\w*Error: )(.+)$/m.exec(said)?.[1]
+}

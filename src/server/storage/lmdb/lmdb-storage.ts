@@ -1,0 +1,294 @@
+import type { Clock } from '../../../lib/clock.ts'
+import type { Logger } from '../../../lib/log.ts'
+import type { RandomBytes } from '../../../lib/random.ts'
+import {
+  type Change,
+  type Check,
+  type Commit,
+  type ListPage,
+  OutcomeUnknown,
+  type ReadKey,
+  type ReadResult,
+  type StorageBackend,
+  StorageDown,
+  type Stored,
+} from '../../contracts/storage.ts'
+import type { ChangeFeed } from '../feed.ts'
+import { Leadership } from '../leadership.ts'
+import {
+  checkClear,
+  checkCommit,
+  checkKey,
+  checkPage,
+  limits,
+  listAfter,
+  maxKeyBytes,
+  pastFolder,
+  writtenKeys,
+} from '../rules.ts'
+import { type Database, firstKey, versionNumber, versionText } from './environment.ts'
+import type { Holders } from './holders.ts'
+import type { Peers } from './lmdb.ts'
+import { withoutSum, withSum } from './row-sum.ts'
+import type { Volume } from './volume.ts'
+
+export interface LmdbStorageOptions {
+  readonly db: Database
+  readonly file: string
+  readonly volume: Volume
+  readonly holders: Holders
+  readonly feed: ChangeFeed
+  readonly peers: Peers | undefined
+  readonly clock: Clock
+  readonly random: RandomBytes
+  readonly log: Logger
+  readonly fatal: (error: StorageDown) => void
+}
+
+/** Rows that are removed or loaded in one LMDB transaction. */
+const bulkRows = 1000
+/** Loops over rows let other work in after this long. */
+const sliceMs = 5
+
+export class LmdbStorage implements StorageBackend {
+  readonly type = 'lmdb'
+  readonly limits = limits
+  readonly #options: LmdbStorageOptions
+  readonly #db: Database
+  readonly #leadership: Leadership
+  #down: StorageDown | undefined
+
+  constructor(options: LmdbStorageOptions) {
+    const { clock, random, holders } = options
+    this.#options = options
+    this.#db = options.db
+    const alive = (holder: string) => holders.isAlive(holder)
+    this.#leadership = new Leadership({ backend: this, clock, random, self: holders.self, alive })
+  }
+
+  async read(keys: readonly ReadKey[]): Promise<readonly ReadResult[]> {
+    return this.#inSnapshot(() => keys.map((key) => this.#readOne(key)))
+  }
+
+  async list(prefix: string, page: ListPage): Promise<string[]> {
+    checkPage(page)
+    return this.#inSnapshot(() => {
+      const names: string[] = []
+      const after = listAfter(page)
+      let from = after ? prefix + after.name : prefix
+      let exclusive = after !== undefined
+      if (after?.folder) {
+        from = pastFolder(from)
+        exclusive = false
+      }
+      for (let next: string | undefined = from; next !== undefined; exclusive = false) {
+        next = this.#listRun(prefix, next, exclusive, page, names)
+      }
+      return names
+    })
+  }
+
+  async commit(commit: Commit): Promise<'ok' | 'conflict'> {
+    this.#assertUp()
+    const bytes = checkCommit(commit)
+    await this.#options.volume.assertRoom(bytes)
+    this.#assertUp()
+    const ok = await this.#write(() => this.#submit(commit))
+    if (!ok) return 'conflict'
+    this.#announce(writtenKeys(commit))
+    return 'ok'
+  }
+
+  async clear(prefix: string, limit: number): Promise<number> {
+    checkClear(prefix, limit)
+    await this.#options.volume.assertRoom(0)
+    return this.#removeBelow(prefix, limit)
+  }
+
+  /** Holds one LMDB snapshot open meanwhile, which keeps freed pages from being used again: end it in minutes. */
+  async *snapshot(signal: AbortSignal): AsyncGenerator<readonly [string, Stored]> {
+    this.#assertUp()
+    this.#db.resetReadTxn()
+    const transaction = this.#db.useReadTransaction()
+    try {
+      let sliceEnd = this.#options.clock.monotonic() + sliceMs
+      for (const { key, value, version } of this.#db.getRange({ start: firstKey, versions: true, transaction })) {
+        signal.throwIfAborted()
+        yield [key, { value: withoutSum(value), version: versionText(version) }]
+        if (this.#options.clock.monotonic() > sliceEnd) {
+          await new Promise((resolve) => setImmediate(resolve))
+          sliceEnd = this.#options.clock.monotonic() + sliceMs
+        }
+      }
+    } finally {
+      transaction.done()
+    }
+  }
+
+  async load(rows: AsyncIterable<readonly [string, Stored]>): Promise<void> {
+    const empty = this.#inSnapshot(() => [...this.#db.getKeys({ start: firstKey, limit: 1 })].length === 0)
+    if (!empty) throw new RangeError('a snapshot is loaded into an empty storage only')
+    let batch: (readonly [string, Stored])[] = []
+    let bytes = 0
+    const flush = async () => {
+      await this.#options.volume.assertRoom(bytes)
+      await this.#write(() => [this.#db.batch(() => this.#putAll(batch))])
+      batch = []
+      bytes = 0
+    }
+    try {
+      for await (const [key, row] of rows) {
+        bytes += checkKey(key) + row.value.length
+        batch.push([key, row])
+        if (batch.length >= bulkRows || bytes >= limits.commitBytes) await flush()
+      }
+      await flush()
+    } catch (error) {
+      // All or nothing: half a snapshot looks like a whole one. (A process that dies here leaves a half: restore into a new folder then.)
+      if (!this.#down) await this.#removeBelow('', Number.POSITIVE_INFINITY)
+      throw error
+    }
+    this.#options.feed.announce('reset')
+  }
+
+  async now(): Promise<number> {
+    return this.#options.clock.now()
+  }
+
+  changes(signal: AbortSignal): AsyncIterable<Change> {
+    return this.#options.feed.subscribe(signal)
+  }
+
+  lead(work: (fence: Check, signal: AbortSignal) => Promise<void>, until: AbortSignal): Promise<void> {
+    return this.#leadership.lead(work, until)
+  }
+
+  async close(): Promise<void> {
+    const broken = this.#down !== undefined
+    if (broken) return
+    this.#down = new StorageDown('the storage is closed')
+    this.#options.feed.close()
+    await this.#db.close()
+    await this.#options.holders.leave(this.#options.file)
+  }
+
+  async #removeBelow(prefix: string, limit: number): Promise<number> {
+    for (let removed = 0; ; ) {
+      const room = Math.min(bulkRows, limit - removed)
+      const keys = room > 0 ? this.#inSnapshot(() => this.#keysBelow(prefix, room)) : []
+      if (keys.length === 0) return removed
+      await this.#write(() => [
+        this.#db.batch(() => {
+          for (const key of keys) this.#db.remove(key)
+        }),
+      ])
+      removed += keys.length
+      this.#announce(keys)
+    }
+  }
+
+  #keysBelow(prefix: string, limit: number): string[] {
+    const found: string[] = []
+    for (const key of this.#db.getKeys({ start: prefix === '' ? firstKey : prefix, limit })) {
+      if (!key.startsWith(prefix)) break
+      found.push(key)
+    }
+    return found
+  }
+
+  #readOne({ key, known }: ReadKey): ReadResult {
+    // A longer key can't have been written, and LMDB would look up its beginning.
+    if (key.length === 0 || key.length > maxKeyBytes || Buffer.byteLength(key) > maxKeyBytes) return undefined
+    if (known !== undefined && this.#db.doesExist(key, versionNumber(known))) return 'same'
+    const entry = this.#db.getEntry(key)
+    return entry && { value: withoutSum(entry.value), version: versionText(entry.version) }
+  }
+
+  /** Names from `from` on, up to and including the first folder; answers where to go on after it. */
+  #listRun(prefix: string, from: string, exclusive: boolean, page: ListPage, names: string[]): string | undefined {
+    for (const key of this.#db.getKeys({ start: from === '' ? firstKey : from, exclusiveStart: exclusive })) {
+      if (names.length >= page.limit || !key.startsWith(prefix)) return undefined
+      const name = key.slice(prefix.length)
+      const slash = page.depth === 'children' ? name.indexOf('/') : -1
+      if (slash >= 0) {
+        names.push(name.slice(0, slash + 1))
+        return names.length < page.limit ? pastFolder(prefix + name.slice(0, slash + 1)) : undefined
+      }
+      if (name !== '') names.push(name)
+    }
+    return undefined
+  }
+
+  /**
+   * The conditions stand one inside the other around the writes, so LMDB's write thread either finds all of them true and
+   * writes everything, or writes nothing.
+   */
+  #submit(commit: Commit): Promise<boolean>[] {
+    const outcomes: Promise<boolean>[] = []
+    const version = versionNumber(commit.id)
+    const { checks, create = [], put = [], remove = [] } = commit
+    const nest = (i: number): void => {
+      const check = checks[i]
+      const absent = create[i - checks.length]
+      if (check) outcomes.push(this.#db.ifVersion(check.key, versionNumber(check.version), () => nest(i + 1)))
+      else if (absent) outcomes.push(this.#db.ifNoExists(absent.key, () => nest(i + 1)))
+      else writeAll()
+    }
+    const writeAll = () => {
+      for (const { key, value } of create) this.#db.put(key, withSum(key, commit.id, value), version)
+      for (const { key, value } of put) this.#db.put(key, withSum(key, commit.id, value), version)
+      for (const key of remove) this.#db.remove(key)
+    }
+    if (checks.length + create.length > 0) nest(0)
+    else outcomes.push(this.#db.batch(writeAll))
+    return outcomes
+  }
+
+  #putAll(rows: readonly (readonly [string, Stored])[]): void {
+    for (const [key, row] of rows) this.#db.put(key, withSum(key, row.version, row.value), versionNumber(row.version))
+  }
+
+  /** True when every condition held. */
+  async #write(submit: () => readonly Promise<boolean>[]): Promise<boolean> {
+    try {
+      return (await Promise.all(submit())).every(Boolean)
+    } catch (cause) {
+      this.#fail(cause)
+      throw new OutcomeUnknown('LMDB failed to commit: what was being written may be there or not', { cause })
+    }
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#down) return
+    // LMDB tells why in a promise of its own, which would be an unhandled rejection.
+    if (cause instanceof Error && 'commitError' in cause) Promise.resolve(cause.commitError).catch(() => undefined)
+    const { file, log, fatal } = this.#options
+    this.#down = new StorageDown(`LMDB failed to write ${file}: this process must end, a new one may open the file`, {
+      cause,
+    })
+    log.error('storage failed', { file, reason: cause instanceof Error ? cause.message : String(cause) })
+    fatal(this.#down)
+  }
+
+  /** Runs `look` on the newest snapshot: lmdb keeps one until the event loop turns, which hides what peers acknowledged. */
+  #inSnapshot<T>(look: () => T): T {
+    this.#assertUp()
+    this.#db.resetReadTxn()
+    try {
+      return look()
+    } catch (cause) {
+      const { file, log } = this.#options
+      log.error('storage can not be read', { file, reason: cause instanceof Error ? cause.message : String(cause) })
+      throw new StorageDown(`LMDB failed to read ${file}: the file may be damaged`, { cause })
+    }
+  }
+
+  #announce(keys: readonly string[]): void {
+    this.#options.feed.publish(keys)
+    this.#options.peers?.publish(keys)
+  }
+
+  #assertUp(): void {
+    if (this.#down) throw this.#down
+  }
+}

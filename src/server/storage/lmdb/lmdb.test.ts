@@ -1,0 +1,286 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { FakeClock } from '../../../lib/fake-clock.ts'
+import { silentLog } from '../../../lib/log.ts'
+import { systemRandom } from '../../../lib/random.ts'
+import { commitId } from '../../contracts/commit.ts'
+import { type Change, StorageDown, StorageFull } from '../../contracts/storage.ts'
+import { describeStorage } from '../storage.conformance.ts'
+import { versionNumber, versionText } from './environment.ts'
+import { type LmdbOptions, openLmdb } from './lmdb.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'coffer-lmdb-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+let folders = 0
+const newPath = () => {
+  folders += 1
+  return join(folder, String(folders))
+}
+
+const open = (path: string, options: Partial<LmdbOptions> = {}) =>
+  openLmdb({
+    path,
+    clock: new FakeClock(),
+    random: systemRandom,
+    log: silentLog,
+    // Whoever asks for a check here gets a refusal, which shows that it was asked for.
+    check: { command: ['false'] },
+    fatal: (error) => {
+      throw error
+    },
+    minFreeBytes: 1024 * 1024,
+    ...options,
+  })
+
+const put = (key: string, value = 'v') => ({
+  id: commitId(systemRandom),
+  checks: [],
+  put: [{ key, value: Buffer.from(value) }],
+})
+
+// The same with a second process as peer: test/e2e/storage-processes.test.ts.
+describeStorage(
+  'lmdb, one process',
+  async () => {
+    const clock = new FakeClock()
+    const backend = await open(newPath(), { clock })
+    return { backend, peer: backend, advance: (ms) => clock.advance(ms), close: () => backend.close() }
+  },
+  { unsupported: [] },
+)
+
+describe('an LMDB file', () => {
+  it('keeps its rows and versions when it is opened again', async () => {
+    const path = newPath()
+    const first = await open(path)
+    const commit = put('a', 'one')
+    await first.commit(commit)
+    await first.close()
+    const second = await open(path)
+    expect(await second.read([{ key: 'a', known: commit.id }])).toEqual(['same'])
+    await second.close()
+  })
+
+  it('keeps every bit of a version', () => {
+    for (const id of ['00000000000001', '1fffffffffffff', '000000ffffffff', '00000100000000', '10000000000000']) {
+      expect(versionText(versionNumber(id))).toBe(id)
+    }
+    for (let i = 0; i < 1000; i += 1) {
+      const id = commitId(systemRandom)
+      expect(versionText(versionNumber(id))).toBe(id)
+    }
+  })
+
+  it('can be read by its owner alone', async () => {
+    const path = newPath()
+    const backend = await open(path)
+    expect(statSync(path).mode & 0o777).toBe(0o700)
+    for (const name of ['coffer.mdb', 'coffer.mdb-lock']) expect(statSync(join(path, name)).mode & 0o777).toBe(0o600)
+    await backend.close()
+  })
+
+  it('leaves no mark of an opening that was closed', async () => {
+    const path = newPath()
+    const backend = await open(path)
+    expect(readdirSync(join(path, 'holders'))).toHaveLength(1)
+    await backend.close()
+    expect(readdirSync(join(path, 'holders'))).toEqual([])
+  })
+
+  it.each([
+    ['a process that is gone', { pid: 2 ** 22 + 1 }],
+    ['an earlier process with our number', { pid: process.pid, startTime: '1' }],
+    ['a mark that was cut off', undefined],
+  ])('is checked before it is opened when %s had it open', async (_, holder) => {
+    const path = newPath()
+    await (await open(path)).close()
+    const here = { startTime: '', boot: read('/proc/sys/kernel/random/boot_id').trim(), pidNamespace: '' }
+    const mark = join(path, 'holders', '00000000-0000-4000-8000-000000000000')
+    writeFileSync(mark, holder ? JSON.stringify({ ...here, ...holder, pidNamespace: pidNamespace() }) : '{"pid":')
+    await expect(open(path)).rejects.toThrow(`the storage file ${join(path, 'coffer.mdb')} did not pass its check`)
+    expect(existsSync(mark)).toBe(true)
+    const passed = await open(path, { check: { command: ['true'] } })
+    expect(existsSync(mark)).toBe(false)
+    await passed.close()
+    await (await open(path)).close()
+  })
+
+  it('is checked when it is not as it was left', async () => {
+    const path = newPath()
+    await (await open(path)).close()
+    utimesSync(join(path, 'coffer.mdb'), new Date(0), new Date(0))
+    await expect(open(path)).rejects.toThrow(StorageDown)
+  })
+
+  it.each([
+    ['says why', ['sh', '-c', 'echo "Error: row 7 is out of order" >&2; exit 1'], 'row 7 is out of order'],
+    ['is killed', ['sh', '-c', 'kill -BUS $$'], 'ended by SIGBUS'],
+    ['ends without a word', ['false'], 'ended with status 1'],
+    ['can not be started', ['/no/such/program'], 'could not be started'],
+  ])('is not opened when its check %s', async (_, command, why) => {
+    const path = newPath()
+    await (await open(path)).close()
+    rmSync(join(path, 'closed.json'))
+    await expect(open(path, { check: { command } })).rejects.toThrow(why)
+  })
+
+  it('is refused while another host or container shows signs of life, and taken over when it does not', async () => {
+    const path = newPath()
+    await (await open(path)).close()
+    const mark = join(path, 'holders', '00000000-0000-4000-8000-000000000000')
+    writeFileSync(mark, JSON.stringify({ pid: 1, startTime: '1', boot: 'another', pidNamespace: 'another' }))
+    utimesSync(mark, new Date(0), new Date(0))
+    const clock = new FakeClock()
+    /** Opens, and once the mark is being watched runs `then` and lets the time pass. */
+    const openWhile = async (then: () => void) => {
+      const watching = new Promise<void>((begin) => {
+        const sleep = (ms: number, signal?: AbortSignal) => {
+          begin()
+          return clock.sleep(ms, signal)
+        }
+        const watched = {
+          now: () => clock.now(),
+          monotonic: () => clock.monotonic(),
+          after: clock.after.bind(clock),
+          sleep,
+        }
+        opening = open(path, { clock: watched, check: { command: ['true'] } })
+        opening.catch(() => undefined)
+      })
+      await watching
+      then()
+      await clock.advance(2500)
+    }
+    let opening: ReturnType<typeof open> | undefined
+    await openWhile(() => utimesSync(mark, new Date(1000), new Date(1000)))
+    await expect(opening).rejects.toThrow('in use by another host or container')
+    expect(existsSync(mark)).toBe(true)
+    await openWhile(() => undefined)
+    // Watched once to see who is alive, and once more when the dead are cleared away.
+    const again = await whileTimePasses(clock, opening)
+    expect(existsSync(mark)).toBe(false)
+    await again?.close()
+  })
+
+  it('is refused on a network file system', async () => {
+    const statfs = async () => ({ type: 0x6969, bsize: 4096, bavail: 1e9 })
+    const path = newPath()
+    const opening = open(path, { statfs })
+    if (process.platform === 'linux') await expect(opening).rejects.toThrow(`${path} is on a network file system (NFS)`)
+    else await (await opening).close()
+  })
+
+  it('is refused when it is a folder or can not be opened', async () => {
+    const path = newPath()
+    mkdirSync(join(path, 'coffer.mdb'), { recursive: true })
+    await expect(open(path, { check: { command: ['true'] } })).rejects.toThrow(StorageDown)
+  })
+})
+
+describe('a disk that fills up', () => {
+  it('is not written to below its reserve, and the refusal names it', async () => {
+    let bavail = 1_000_000
+    const clock = new FakeClock()
+    const path = newPath()
+    const statfs = async () => ({ type: 0xef53, bsize: 4096, bavail })
+    const backend = await open(path, { clock, statfs, minFreeBytes: 256 * 1024 * 1024 })
+    await backend.commit(put('a'))
+    bavail = 60_000
+    await clock.advance(1000)
+    const refusal: Error = await backend.commit(put('b')).then(
+      () => expect.unreachable(),
+      (error) => error,
+    )
+    expect(refusal).toBeInstanceOf(StorageFull)
+    expect(refusal.message).toMatch(/^the volume \/\S* \(storage in .*\) has 234 MiB free and 256 MiB must stay free/)
+    expect(refusal.message).toContain(path)
+    await expect(backend.clear('x/', 1)).rejects.toThrow(StorageFull)
+    expect((await backend.read([{ key: 'a' }]))[0]).toMatchObject({ version: expect.any(String) })
+    bavail = 1_000_000
+    await clock.advance(1000)
+    expect(await backend.commit(put('b'))).toBe('ok')
+    await backend.close()
+  })
+
+  it('is measured anew before a large commit', async () => {
+    let bavail = 1_000_000
+    const statfs = async () => ({ type: 0xef53, bsize: 4096, bavail })
+    const backend = await open(newPath(), { statfs, minFreeBytes: 256 * 1024 * 1024 })
+    bavail = 60_000
+    await expect(backend.commit(put('a', 'x'.repeat(1024 * 1024)))).rejects.toThrow(StorageFull)
+    await backend.close()
+  })
+
+  it('is not run over by many small commits between two measurements', async () => {
+    const statfs = async () => ({ type: 0xef53, bsize: 4096, bavail: 256 * 256 + 256 })
+    const backend = await open(newPath(), { statfs, minFreeBytes: 256 * 1024 * 1024 })
+    const fill = async () => {
+      for (let i = 0; i < 100; i += 1) await backend.commit(put(`k${i}`))
+    }
+    await expect(fill()).rejects.toThrow(StorageFull)
+    await backend.close()
+  })
+})
+
+describe('peers', () => {
+  it('are told of commits, and what they tell is passed on', async () => {
+    const told: string[][] = []
+    let tell: (change: Change) => void = () => undefined
+    const peers = {
+      publish: (keys: readonly string[]) => told.push([...keys]),
+      listen: (heard: (change: Change) => void) => {
+        tell = heard
+      },
+    }
+    const backend = await open(newPath(), { peers })
+    const abort = new AbortController()
+    const feed = backend.changes(abort.signal)[Symbol.asyncIterator]()
+    await backend.commit(put('a'))
+    expect(told).toEqual([['a']])
+    tell({ keys: ['theirs'], at: 5 })
+    tell('reset')
+    expect((await feed.next()).value).toBe('reset')
+    tell({ keys: ['more'], at: 6 })
+    expect((await feed.next()).value).toEqual({ keys: ['more'], at: 6 })
+    abort.abort()
+    await backend.close()
+  })
+})
+
+const read = (path: string) => {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid')
+  } catch {
+    return ''
+  }
+}
+
+async function whileTimePasses<T>(clock: FakeClock, promise: Promise<T> | undefined): Promise<T | undefined> {
+  let done = false
+  promise?.finally(() => {
+    done = true
+  })
+  while (!done) await clock.advance(500)
+  return promise
+}
