@@ -1,0 +1,121 @@
+import { stringifyJson } from '../../lib/json/stringify.ts'
+import type { Json } from '../../lib/json/value.ts'
+import { Refusal } from '../contracts/request.ts'
+import type { Schema, SecretStorage, Tx } from '../contracts/secret-storage.ts'
+import type { Check, Stored } from '../contracts/storage.ts'
+import { parseRow } from './view.ts'
+
+export const maxPlaintextBytes = 1024 * 1024
+const maxKeyBytes = 1024
+
+type Write = { readonly kind: 'create' | 'put'; readonly value: Uint8Array } | { readonly kind: 'remove' }
+
+export interface AttemptOptions {
+  readonly read: (key: string) => Promise<Stored | undefined>
+  /** Storage keys that only the barrier itself writes. */
+  readonly isReserved: (key: string) => boolean
+  /** Rows read beforehand; they count as read by this attempt once it asks for them. */
+  readonly seed: ReadonlyMap<string, Stored | undefined>
+}
+
+/** One run of a transaction: what it read (plaintext, with versions) and what it wants to write. */
+export class Attempt implements Tx {
+  readonly #options: AttemptOptions
+  readonly #reads = new Map<string, Stored | undefined>()
+  readonly #writes = new Map<string, Write>()
+
+  constructor(options: AttemptOptions) {
+    this.#options = options
+  }
+
+  async get<T>(view: SecretStorage, key: string, schema: Schema<T>): Promise<T | undefined> {
+    const bytes = await this.getBytes(view, key)
+    return bytes && parseRow(view.prefix + key, bytes, schema)
+  }
+
+  async getBytes(view: SecretStorage, key: string): Promise<Uint8Array | undefined> {
+    const storageKey = view.prefix + key
+    const write = this.#writes.get(storageKey)
+    if (write) return write.kind === 'remove' ? undefined : write.value
+    return (await this.#read(storageKey))?.value
+  }
+
+  create(view: SecretStorage, key: string, value: Json | Uint8Array): void {
+    const before = this.#writes.get(view.prefix + key)
+    // A row that this transaction removed is there until the commit, so it can't be created by it.
+    this.#write(view.prefix + key, { kind: before?.kind === 'remove' ? 'put' : 'create', value: encode(value) })
+  }
+
+  put(view: SecretStorage, key: string, value: Json | Uint8Array): void {
+    const before = this.#writes.get(view.prefix + key)
+    this.#write(view.prefix + key, { kind: before?.kind === 'create' ? 'create' : 'put', value: encode(value) })
+  }
+
+  remove(view: SecretStorage, key: string): void {
+    this.#write(view.prefix + key, { kind: 'remove' })
+  }
+
+  /** Rows that were read and exist. */
+  checks(): Check[] {
+    const checks: Check[] = []
+    for (const [key, row] of this.#reads) if (row) checks.push({ key, version: row.version })
+    return checks
+  }
+
+  get readCount(): number {
+    return this.#reads.size
+  }
+
+  wasReadAbsent(key: string): boolean {
+    return this.#reads.has(key) && this.#reads.get(key) === undefined
+  }
+
+  /** Writes to rows that were read absent create them, which is how absence is checked; nothing is left of removing such a row. */
+  writes(): { create: [string, Uint8Array][]; put: [string, Uint8Array][]; remove: string[] } {
+    const create: [string, Uint8Array][] = []
+    const put: [string, Uint8Array][] = []
+    const remove: string[] = []
+    for (const [key, write] of this.#writes) {
+      if (write.kind === 'remove') {
+        if (!this.wasReadAbsent(key)) remove.push(key)
+      } else if (write.kind === 'create' || this.wasReadAbsent(key)) {
+        create.push([key, write.value])
+      } else {
+        put.push([key, write.value])
+      }
+    }
+    return { create, put, remove }
+  }
+
+  /** Rows for which two transactions that run side by side would conflict. */
+  contendedKeys(): string[] {
+    const keys: string[] = []
+    for (const [key, write] of this.#writes) if (write.kind === 'create' || this.#reads.has(key)) keys.push(key)
+    return keys
+  }
+
+  async #read(key: string): Promise<Stored | undefined> {
+    if (this.#reads.has(key)) return this.#reads.get(key)
+    const { seed, read } = this.#options
+    const row = seed.has(key) ? seed.get(key) : await read(key)
+    this.#reads.set(key, row)
+    return row
+  }
+
+  #write(key: string, write: Write): void {
+    const bytes = Buffer.byteLength(key)
+    if (bytes > maxKeyBytes)
+      throw new Refusal(400, `path too long: ${bytes} bytes in storage, the limit is ${maxKeyBytes}`)
+    if (key.includes('\0') || /\p{Surrogate}/u.test(key)) throw new Refusal(400, 'path contains an invalid character')
+    if (this.#options.isReserved(key)) throw new Error(`the row "${key}" belongs to the barrier`)
+    if (write.kind !== 'remove' && write.value.length > maxPlaintextBytes) {
+      throw new Refusal(413, `value too large: ${write.value.length} bytes, the limit is ${maxPlaintextBytes}`)
+    }
+    this.#writes.set(key, write)
+  }
+}
+
+/** Bytes are copied: the caller may go on using its buffer. */
+function encode(value: Json | Uint8Array): Uint8Array {
+  return value instanceof Uint8Array ? Buffer.from(value) : Buffer.from(stringifyJson(value))
+}

@@ -1,0 +1,145 @@
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
+import type { RandomBytes } from '../../lib/random.ts'
+import type { Stored } from '../contracts/storage.ts'
+
+/**
+ * One encrypted row: format (1 byte, 1) | term (4, big endian) | subkey id (16) | nonce (12) | AES-256-GCM ciphertext and tag (16).
+ *
+ * The subkey is HKDF-SHA256 of the term's key with the subkey id, drawn at each process start: nonces are random, and
+ * 2^32 of them under one key would be too many for all processes of a term together (NIST SP 800-38D, 8.3).
+ *
+ * The additional data is the row's first 21 bytes, the version of the row (the commit's id) and its storage key, so a
+ * value moved to another key or put back under a later version does not open. What cannot be seen here: a row whose
+ * value *and* version were both put back as they once were, by someone who writes the storage itself.
+ */
+const rowFormat = 1
+const headBytes = 21
+const nonceBytes = 12
+const tagBytes = 16
+export const rowOverheadBytes = headBytes + nonceBytes + tagBytes
+
+/** After this many rows a process draws a new subkey: far below the 2^32 that random nonces allow. */
+const rowsPerSubkey = 2 ** 30
+/** Subkeys of earlier process starts that are kept at hand. */
+const maxSubkeys = 4096
+
+export interface TermKeys {
+  readonly activeTerm: number
+  key(term: number): KeyObject | undefined
+}
+
+/** The row does not open with the keys that it names: it was changed, moved, or put back. */
+export class DamagedRow extends Error {
+  override name = 'DamagedRow'
+  readonly key: string
+
+  constructor(key: string, why: string) {
+    super(`the stored row "${key}" is damaged or was tampered with: ${why}`)
+    this.key = key
+  }
+}
+
+/** The row was written under a term that the keyring at hand does not have. */
+export class UnknownTerm extends Error {
+  override name = 'UnknownTerm'
+  readonly term: number
+
+  constructor(key: string, term: number) {
+    super(`the stored row "${key}" needs term ${term} of the keyring, which is not there`)
+    this.term = term
+  }
+}
+
+export class RowCipher {
+  readonly #random: RandomBytes
+  readonly #terms: TermKeys
+  readonly #subkeys = new Map<string, KeyObject>()
+  /** Reused for each row: seal and open are synchronous. */
+  readonly #aad = Buffer.allocUnsafe(headBytes + 64 + 1024 * 3)
+  #own: { term: number; head: Buffer; key: KeyObject; rows: number } | undefined
+
+  constructor(options: { readonly random: RandomBytes; readonly terms: TermKeys }) {
+    this.#random = options.random
+    this.#terms = options.terms
+  }
+
+  seal(storageKey: string, version: string, plaintext: Uint8Array): Uint8Array {
+    const { head, key } = this.#ownSubkey(storageKey)
+    const row = Buffer.allocUnsafe(rowOverheadBytes + plaintext.length)
+    row.set(head, 0)
+    row.set(this.#random(nonceBytes), headBytes)
+    const nonce = row.subarray(headBytes, headBytes + nonceBytes)
+    const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: tagBytes })
+    cipher.setAAD(this.#additionalData(row, version, storageKey))
+    row.set(cipher.update(plaintext), headBytes + nonceBytes)
+    cipher.final()
+    row.set(cipher.getAuthTag(), row.length - tagBytes)
+    return row
+  }
+
+  /** Throws DamagedRow or UnknownTerm. */
+  open(storageKey: string, stored: Stored): Uint8Array {
+    const { value, version } = stored
+    const row = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    if (row.length < rowOverheadBytes) throw new DamagedRow(storageKey, 'it is too short')
+    if (row[0] !== rowFormat) throw new DamagedRow(storageKey, `it has format ${row[0]}, not ${rowFormat}`)
+    const key = this.#subkey(row, storageKey)
+    const nonce = row.subarray(headBytes, headBytes + nonceBytes)
+    const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: tagBytes })
+    decipher.setAAD(this.#additionalData(row, version, storageKey))
+    decipher.setAuthTag(row.subarray(row.length - tagBytes))
+    const plaintext = decipher.update(row.subarray(headBytes + nonceBytes, row.length - tagBytes))
+    try {
+      decipher.final()
+    } catch {
+      plaintext.fill(0)
+      throw new DamagedRow(storageKey, 'it does not open under its name and version')
+    }
+    return plaintext
+  }
+
+  /** Forgets every key. */
+  clear(): void {
+    this.#subkeys.clear()
+    this.#own = undefined
+  }
+
+  #additionalData(row: Buffer, version: string, storageKey: string): Buffer {
+    row.copy(this.#aad, 0, 0, headBytes)
+    let length = headBytes
+    // Versions have a fixed length, so nothing can slide between version and key.
+    length += this.#aad.write(version, length, 'latin1')
+    length += this.#aad.write(storageKey, length, 'utf8')
+    return this.#aad.subarray(0, length)
+  }
+
+  #ownSubkey(storageKey: string): { head: Buffer; key: KeyObject } {
+    const term = this.#terms.activeTerm
+    let own = this.#own
+    if (!own || own.term !== term || own.rows >= rowsPerSubkey) {
+      const head = Buffer.alloc(headBytes)
+      head[0] = rowFormat
+      head.writeUInt32BE(term, 1)
+      head.set(this.#random(16), 5)
+      own = { term, head, key: this.#subkey(head, storageKey), rows: 0 }
+      this.#own = own
+    }
+    own.rows += 1
+    return own
+  }
+
+  #subkey(row: Buffer, storageKey: string): KeyObject {
+    const name = row.toString('latin1', 1, headBytes)
+    const known = this.#subkeys.get(name)
+    if (known) return known
+    const term = row.readUInt32BE(1)
+    const termKey = this.#terms.key(term)
+    if (!termKey) throw new UnknownTerm(storageKey, term)
+    const bytes = Buffer.from(hkdfSync('sha256', termKey, row.subarray(5, headBytes), 'coffer barrier row v1', 32))
+    const key = createSecretKey(bytes)
+    bytes.fill(0)
+    if (this.#subkeys.size >= maxSubkeys) this.#subkeys.clear()
+    this.#subkeys.set(name, key)
+    return key
+  }
+}

@@ -1,0 +1,84 @@
+import { timingSafeEqual } from 'node:crypto'
+import { type RandomBytes, uuid } from '../../../lib/random.ts'
+import { Refusal } from '../../contracts/request.ts'
+import { WrongUnsealKey } from './shamir.ts'
+import { combineShares } from './shares.ts'
+
+export interface UnsealProgressOptions {
+  readonly threshold: number
+  readonly random: RandomBytes
+  /**
+   * Unwraps the root key with this key and unseals the barrier. WrongUnsealKey means that the shares were wrong; every
+   * other error is passed on. The key is zeroed afterwards.
+   */
+  readonly open: (kek: Uint8Array) => Promise<void>
+}
+
+export interface UnsealState {
+  readonly unsealed: boolean
+  /** Shares given so far. */
+  readonly progress: number
+  /** Names this round; empty while no share was given. */
+  readonly nonce: string
+}
+
+/** Collects unseal keys until there are enough. One per node, in memory only. */
+export class UnsealProgress {
+  readonly #options: UnsealProgressOptions
+  #shares: Uint8Array[] = []
+  #nonce = ''
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(options: UnsealProgressOptions) {
+    this.#options = options
+  }
+
+  get state(): UnsealState {
+    return { unsealed: false, progress: this.#shares.length, nonce: this.#nonce }
+  }
+
+  /**
+   * Takes the share over. One that was given before changes nothing. At the threshold it unseals, or refuses (400) and
+   * starts again from nothing.
+   */
+  submit(share: Uint8Array): Promise<UnsealState> {
+    const turn = this.#last.then(() => this.#submit(share))
+    this.#last = turn.catch(() => undefined)
+    return turn
+  }
+
+  reset(): UnsealState {
+    for (const share of this.#shares) share.fill(0)
+    this.#shares = []
+    this.#nonce = ''
+    return this.state
+  }
+
+  async #submit(share: Uint8Array): Promise<UnsealState> {
+    if (this.#shares.some((known) => known.length === share.length && timingSafeEqual(known, share))) return this.state
+    if (this.#shares.length === 0) this.#nonce = uuid(this.#options.random)
+    this.#shares.push(share)
+    if (this.#shares.length < this.#options.threshold) return this.state
+    try {
+      await this.#open()
+      return { unsealed: true, progress: 0, nonce: '' }
+    } catch (cause) {
+      if (cause instanceof WrongUnsealKey) throw new Refusal(400, cause.message, { cause })
+      throw cause
+    } finally {
+      this.reset()
+    }
+  }
+
+  async #open(): Promise<void> {
+    const kek = await combineShares(this.#shares).catch(() => {
+      // Shares of different lengths, or two with one coordinate.
+      throw new WrongUnsealKey()
+    })
+    try {
+      await this.#options.open(kek)
+    } finally {
+      kek.fill(0)
+    }
+  }
+}
