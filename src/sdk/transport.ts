@@ -19,4 +19,11 @@ export interface TransportResponse {
 /** No answer came: refused, reset, timed out, TLS not verified. `message` names the address and what to check. */
 export class TransportError extends Error {
   override name = 'TransportError'
+  /** False: the request certainly never reached the server, so that repeating it is safe. */
+  readonly sent: boolean
+
+  constructor(message: string, more: { cause?: unknown; sent?: boolean } = {}) {
+    super(message, { cause: more.cause })
+    this.sent = more.sent ?? true
+  }
 }

@@ -1,0 +1,143 @@
+import type { Clock } from '../lib/clock.ts'
+import { parseJson } from '../lib/json/parse.ts'
+import { type RandomBytes, systemRandom } from '../lib/random.ts'
+import { isObject, text } from './envelope.ts'
+
+/** Something changed; never a value. */
+export interface ServerNotice {
+  /** "kv-v2/data-write" */
+  readonly type: string
+  /** "secret/data/my-app/config" */
+  readonly path: string
+  /** "secret/" */
+  readonly mountPath: string
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+/**
+ * 'reset': connected, notices before this moment may be missing: read everything again. 'lost': the link went down and
+ * is being tried again. 'unsupported': this server has no events: poll.
+ */
+export type ServerEvent = ServerNotice | 'reset' | 'lost' | 'unsupported'
+
+/** One WebSocket as its messages; ends or throws when it closes. Throws SocketRefused when the server answered without upgrading. */
+export type ConnectSocket = (
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+) => Promise<AsyncIterable<string>>
+
+export class SocketRefused extends Error {
+  override name = 'SocketRefused'
+  readonly status: number
+
+  constructor(status: number) {
+    super(`the server answered ${status} instead of opening a WebSocket`)
+    this.status = status
+  }
+}
+
+export interface SubscribeOptions {
+  /** From createSocketConnector (web-socket.ts). */
+  readonly connect: ConnectSocket
+  readonly token: string | (() => string | undefined)
+  /** "kv-v2/*" */
+  readonly type: string
+  readonly namespace?: string
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly random?: RandomBytes
+  /** Longest pause between tries; default 10 s. After 'unsupported' it is 5 min. */
+  readonly maxPauseMs?: number
+}
+
+const unsupportedPauseMs = 300_000
+const firstPauseMs = 250
+
+/** Change notices for ever: connects again after each cut, with growing, jittered pauses. Returns when the signal aborts. */
+export async function* subscribe(options: SubscribeOptions): AsyncGenerator<ServerEvent, void, undefined> {
+  const { clock, signal } = options
+  for (let failures = 1; !signal.aborted; failures++) {
+    const attempt = await tryConnect(options)
+    if (attempt.messages) {
+      failures = 1
+      yield 'reset'
+      yield* noticesOf(attempt.messages)
+    }
+    if (signal.aborted) return
+    if (attempt.unsupported) yield 'unsupported'
+    else if (failures === 1) yield 'lost'
+    const pauseMs = attempt.unsupported ? unsupportedPauseMs : pauseAfter(failures, options)
+    await clock.sleep(pauseMs, signal).catch(() => undefined)
+  }
+}
+
+interface Attempt {
+  readonly messages?: AsyncIterable<string>
+  readonly unsupported?: boolean
+}
+
+async function tryConnect(options: SubscribeOptions): Promise<Attempt> {
+  try {
+    return { messages: await options.connect(pathOf(options), headersOf(options), options.signal) }
+  } catch (error) {
+    return { unsupported: error instanceof SocketRefused && (error.status === 404 || error.status === 400) }
+  }
+}
+
+/** A cut ends the notices; why does not matter to the reader, who gets 'lost'. */
+async function* noticesOf(messages: AsyncIterable<string>): AsyncGenerator<ServerNotice, void, undefined> {
+  const reader = messages[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const next = await reader.next().catch(() => undefined)
+      if (!next || next.done) return
+      const notice = readNotice(next.value)
+      if (notice) yield notice
+    }
+  } finally {
+    await reader.return?.()
+  }
+}
+
+function pauseAfter(failures: number, options: SubscribeOptions): number {
+  const capMs = options.maxPauseMs ?? 10_000
+  const chance = ((options.random ?? systemRandom)(1)[0] ?? 0) / 256
+  return Math.min(capMs, firstPauseMs * 2 ** Math.min(failures - 1, 16)) * (0.5 + chance / 2)
+}
+
+const pathOf = (options: SubscribeOptions) =>
+  `/v1/sys/events/subscribe/${options.type.split('/').map(encodeURIComponent).join('/')}?json=true`
+
+function headersOf(options: SubscribeOptions): Record<string, string> {
+  const token = typeof options.token === 'function' ? options.token() : options.token
+  return {
+    'X-Vault-Request': 'true',
+    ...(token && { 'X-Vault-Token': token }),
+    ...(options.namespace && { 'X-Vault-Namespace': options.namespace }),
+  }
+}
+
+/** The CloudEvents document of sys/events/subscribe with json=true; anything else is skipped. */
+export function readNotice(message: string): ServerNotice | undefined {
+  const document = tryParse(message)
+  const data = isObject(document) ? document['data'] : undefined
+  if (!isObject(data)) return undefined
+  const event = isObject(data['event']) ? data['event'] : {}
+  const metadata = isObject(event['metadata']) ? event['metadata'] : {}
+  const plugin = isObject(data['plugin_info']) ? data['plugin_info'] : {}
+  return {
+    type: text(data['event_type']),
+    path: text(metadata['data_path']) || text(metadata['path']),
+    mountPath: text(plugin['mount_path']),
+    metadata: Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, String(value)])),
+  }
+}
+
+function tryParse(message: string) {
+  try {
+    return parseJson(message)
+  } catch {
+    return undefined
+  }
+}
