@@ -1,0 +1,26 @@
+import { type Command, Failure, failing } from '../command.ts'
+import { readKeyValues } from '../input/key-values.ts'
+import { goValue } from '../output/go-value.ts'
+import { printAnswer } from '../output/secret.ts'
+import { connectionFlags, fieldFlag, formatFlag } from '../session.ts'
+
+export const read: Command = {
+  name: 'read',
+  summary: 'Read data at a path',
+  args: '[options] PATH [KEY=VALUE...]',
+  about: 'The path is that of the API, without /v1/: a KV version 2 secret is at <mount>/data/<name>.',
+  examples: [
+    { says: 'Who am I?', run: 'read auth/token/lookup-self' },
+    { says: 'One member of the answer', run: 'read -field=display_name auth/token/lookup-self' },
+  ],
+  flags: { ...connectionFlags, ...formatFlag, ...fieldFlag },
+  takes: { min: 1 },
+  run: async (call) => {
+    const [path = '', ...pairs] = call.args
+    const query = Object.entries(await readKeyValues(pairs, call.context.stdin))
+    const parameters = Object.fromEntries(query.map(([key, value]) => [key, goValue(value)]))
+    const answer = await failing(`Error reading ${path}`, call.session.read(path, parameters))
+    if (!answer) throw new Failure(2, `No value found at ${path}`)
+    return printAnswer(call, answer)
+  },
+}

@@ -1,0 +1,53 @@
+import { isObject, text } from '../../sdk/envelope.ts'
+import { ResponseError } from '../../sdk/response-error.ts'
+import type { CommandCall } from '../command.ts'
+import type { FlagSpecs } from '../flags.ts'
+import { goValue } from '../output/go-value.ts'
+
+export const mountFlag: FlagSpecs = {
+  mount: { kind: 'text', about: "Where the engine is mounted; PATH is then below it: '-mount=secret my-app'." },
+}
+
+/** A secret of the command line, as the API knows it. */
+export interface KvLocation {
+  readonly versioned: boolean
+  /** With its slash: "secret/". */
+  readonly mountPath: string
+  /** Below the mount. */
+  readonly name: string
+}
+
+/** Asks the server where the mount is and whether it keeps versions (sys/internal/ui/mounts, as Vault's CLI does). */
+export async function locate(call: CommandCall, typed: string): Promise<KvLocation> {
+  const mount = call.flags.text('mount')
+  const below = trimSlashes(typed)
+  const full = mount === undefined ? below : `${trimSlashes(mount)}/${below}`
+  const found = await preflight(call, mount === undefined ? full : trimSlashes(mount))
+  if (!found) return { versioned: false, mountPath: `${full.split('/')[0]}/`, name: full.split('/').slice(1).join('/') }
+  const name = `${full}/`.startsWith(found.mountPath) ? trimSlashes(full.slice(found.mountPath.length)) : below
+  return { ...found, name }
+}
+
+/** The API's path: with "data" or "metadata" between mount and name for version 2. */
+export function apiPath(location: KvLocation, part: 'data' | 'metadata' | 'delete'): string {
+  const { versioned, mountPath, name } = location
+  return (versioned ? `${mountPath}${part}/${name}` : `${mountPath}${name}`).replace(/\/+$/, '')
+}
+
+async function preflight(call: CommandCall, path: string): Promise<Omit<KvLocation, 'name'> | undefined> {
+  try {
+    const answer = await call.session
+      .client()
+      .read(`sys/internal/ui/mounts/${path}`, undefined, { signal: call.context.signal })
+    const data = answer?.data
+    if (!data) return undefined
+    const options = isObject(data['options']) ? data['options'] : {}
+    return { mountPath: text(data['path']) || `${path.split('/')[0]}/`, versioned: goValue(options['version']) === '2' }
+  } catch (error) {
+    // Servers before this endpoint answer 404: theirs are version 1.
+    if (error instanceof ResponseError && error.status === 404) return undefined
+    throw error
+  }
+}
+
+const trimSlashes = (path: string) => path.trim().replace(/^\/+|\/+$/g, '')

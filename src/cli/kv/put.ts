@@ -1,0 +1,54 @@
+import type { Envelope } from '../../sdk/envelope.ts'
+import { type Command, type CommandCall, Failure, failing } from '../command.ts'
+import { readKeyValues } from '../input/key-values.ts'
+import { line, membersTable, printAnswer, printWarnings } from '../output/secret.ts'
+import { heading, headingFor } from '../output/table.ts'
+import { connectionFlags, fieldFlag, formatFlag } from '../session.ts'
+import { apiPath, locate, mountFlag } from './location.ts'
+
+export const kvPut: Command = {
+  name: 'kv put',
+  summary: 'Write a secret, replacing all its keys',
+  args: '[options] PATH [KEY=VALUE...]',
+  about:
+    'A value that begins with @ is read from that file, the value - from stdin; a lone - or @file is a whole JSON object. ' +
+    'Others on this machine can see the arguments of a process: give secrets by - or @file.',
+  examples: [
+    { says: 'From a JSON file', run: 'kv put -mount=secret my-app/config @config.json' },
+    { says: 'One value from stdin', run: 'kv put -mount=secret my-app/config config=-' },
+    { says: 'Only if it does not exist', run: 'kv put -mount=secret -cas=0 my-app/config @config.json' },
+  ],
+  flags: {
+    ...connectionFlags,
+    ...formatFlag,
+    ...fieldFlag,
+    ...mountFlag,
+    cas: { kind: 'int', about: 'Only if this is the current version; 0: only if there is none.' },
+  },
+  takes: { min: 1 },
+  run: async (call) => {
+    const [path = '', ...pairs] = call.args
+    if (pairs.length === 0) throw new Failure(1, 'Must supply data')
+    const data = await readKeyValues(pairs, call.context.stdin)
+    const location = await failing('', locate(call, path))
+    const full = apiPath(location, 'data')
+    const cas = call.flags.int('cas')
+    // -1 is how scripts say "no check".
+    const options = cas !== undefined && cas >= 0 ? { cas } : {}
+    const body = location.versioned ? { data, options } : data
+    const written = call.session.client().write(full, body, call.session.callOptions())
+    const answer = await failing(`Error writing data to ${full}`, written)
+    if (answer) return printWritten(call, answer, full)
+    if (call.session.format() === 'table') line(call, `Success! Data written to: ${full}`)
+    return 0
+  },
+}
+
+function printWritten(call: CommandCall, answer: Envelope, full: string): number {
+  if (call.flags.has('field') || call.session.format() !== 'table' || answer.wrap_info) return printAnswer(call, answer)
+  printWarnings(call, answer)
+  const metadata = answer.data ?? {}
+  line(call, `${heading('Secret Path', full.length)}\n${full}\n`)
+  line(call, `${headingFor('Metadata', metadata)}\n${membersTable(metadata)}`)
+  return 0
+}

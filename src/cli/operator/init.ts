@@ -1,0 +1,91 @@
+import type { JsonObject } from '../../lib/json/value.ts'
+import { text, texts } from '../../sdk/envelope.ts'
+import { type Command, type CommandCall, failing } from '../command.ts'
+import { OrderedMembers } from '../output/documents.ts'
+import { documentOf } from '../output/seal-status.ts'
+import { line, printDocument } from '../output/secret.ts'
+import { connectionFlags, formatFlag } from '../session.ts'
+
+export const operatorInit: Command = {
+  name: 'operator init',
+  summary: 'Prepare a new server: its keys and the first token',
+  args: '[options]',
+  about: 'The unseal keys and the root token are shown once and kept nowhere.',
+  examples: [
+    { says: 'Five keys, three of which unseal', run: 'operator init' },
+    { says: 'For a script', run: 'operator init -key-shares=1 -key-threshold=1 -format=json' },
+    { says: 'Is it done already? (0 yes, 2 no)', run: 'operator init -status' },
+  ],
+  flags: {
+    ...connectionFlags,
+    ...formatFlag,
+    'key-shares': { kind: 'int', alias: 'n', about: 'Number of unseal keys; default 5.' },
+    'key-threshold': { kind: 'int', alias: 't', about: 'How many of them unseal; default 3.' },
+    'recovery-shares': { kind: 'int', about: 'Number of recovery keys, where the server unseals itself.' },
+    'recovery-threshold': { kind: 'int', about: 'How many of them are needed.' },
+    status: { kind: 'bool', about: 'Only say whether it is initialised.' },
+  },
+  takes: { min: 0, max: 0 },
+  run: (call) => (call.flags.on('status') ? showStatus(call) : initialise(call)),
+}
+
+async function showStatus(call: CommandCall): Promise<number> {
+  const client = call.session.client({ token: '' })
+  const asked = client.request({ method: 'GET', path: 'sys/init', signal: call.context.signal })
+  const done = documentOf((await failing('Error checking init status', asked)).document)['initialized'] === true
+  line(call, done ? 'Vault is initialized' : 'Vault is not initialized')
+  return done ? 0 : 2
+}
+
+async function initialise(call: CommandCall): Promise<number> {
+  const { flags, session, context } = call
+  const recovery = flags.has('recovery-shares') || flags.has('recovery-threshold')
+  const shares = flags.int('key-shares') ?? 5
+  const threshold = flags.int('key-threshold') ?? (flags.has('key-shares') ? Math.min(3, shares) : 3)
+  const body = recovery
+    ? { recovery_shares: flags.int('recovery-shares') ?? 5, recovery_threshold: flags.int('recovery-threshold') ?? 3 }
+    : { secret_shares: shares, secret_threshold: threshold }
+  const client = session.client({ token: '' })
+  const asked = client.request({ method: 'PUT', path: 'sys/init', body, signal: context.signal })
+  const keys = documentOf((await failing('Error initializing', asked)).document)
+  if (session.format() === 'table') printKeys(call, keys, { shares, threshold })
+  else printDocument(call, asScriptsReadIt(keys, { shares, threshold, recovery }))
+  return 0
+}
+
+function printKeys(call: CommandCall, keys: JsonObject, count: { shares: number; threshold: number }): void {
+  const unseal = texts(keys['keys_base64'])
+  unseal.forEach((key, i) => {
+    line(call, `Unseal Key ${i + 1}: ${key}`)
+  })
+  texts(keys['recovery_keys_base64']).forEach((key, i) => {
+    line(call, `Recovery Key ${i + 1}: ${key}`)
+  })
+  line(call, `\nInitial Root Token: ${text(keys['root_token'])}`)
+  if (unseal.length === 0) return
+  line(
+    call,
+    `\nThe server is initialised with ${count.shares} unseal key(s), ${count.threshold} of which unseal it.\n` +
+      'Keep them apart and safe: they and the token are shown only now and kept nowhere. After each start or seal,\n' +
+      `enter ${count.threshold} of them with "${call.context.name} operator unseal". Without ${count.threshold} of them the data is lost for good.`,
+  )
+}
+
+/** The names that bootstrap scripts expect of `operator init -format=json`. */
+function asScriptsReadIt(
+  keys: JsonObject,
+  count: { shares: number; threshold: number; recovery: boolean },
+): OrderedMembers {
+  const recovery = texts(keys['recovery_keys_base64'])
+  return new OrderedMembers([
+    ['unseal_keys_b64', texts(keys['keys_base64'])],
+    ['unseal_keys_hex', texts(keys['keys'])],
+    ['unseal_shares', count.recovery ? 1 : count.shares],
+    ['unseal_threshold', count.recovery ? 1 : count.threshold],
+    ['recovery_keys_b64', recovery],
+    ['recovery_keys_hex', texts(keys['recovery_keys'])],
+    ['recovery_keys_shares', recovery.length],
+    ['recovery_keys_threshold', count.recovery ? count.threshold : 0],
+    ['root_token', text(keys['root_token'])],
+  ])
+}

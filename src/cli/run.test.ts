@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest'
+import { commands } from './catalogue.ts'
+import { runFake } from './fake-context.ts'
+
+describe('the command line', () => {
+  it('shows what there is without arguments', async () => {
+    const { status, out } = await runFake([])
+    expect(status).toBe(127)
+    for (const word of ['Usage: vault <command>', 'kv ', 'server ', 'operator ']) expect(out).toContain(word)
+    expect(out).not.toContain('injector')
+    expect((await runFake([], { name: 'coffer' })).out).toContain('injector')
+  })
+
+  it('says coffer when it is called coffer', async () => {
+    expect((await runFake(['kv', 'get', '-h'], { name: 'coffer' })).out).toContain(
+      'Usage: coffer kv get [options] PATH',
+    )
+  })
+
+  it.each(commands.map((command) => [command.name, command] as const))(
+    '%s teaches with an example',
+    async (name, command) => {
+      const { status, out, requests } = await runFake([...name.split(' '), '--help'])
+      expect(status).toBe(0)
+      expect(out).toContain(`$ vault ${command.examples[0]?.run}`)
+      expect(requests).toEqual([])
+    },
+  )
+
+  it.each([
+    [['kv', 'gte', 'secret/x'], 'Did you mean "vault kv get"?'],
+    [['stauts'], 'Did you mean "vault status"?'],
+    [['sever'], 'Did you mean "vault server"?'],
+    [['frobnicate'], '"vault -h" lists what there is.'],
+  ])('%j is no command and says what was meant', async (argv, hint) => {
+    const { status, err } = await runFake(argv)
+    expect(status).toBe(127)
+    expect(err).toContain(hint)
+  })
+
+  it('shows a group that was called without subcommand, as wrong use', async () => {
+    const { status, err } = await runFake(['kv'])
+    expect(status).toBe(1)
+    expect(err).toContain('Usage: vault kv <subcommand>')
+  })
+
+  it.each([
+    [['read'], 'Not enough arguments (expected 1, got 0)'],
+    [['list', 'a', 'b'], 'Too many arguments (expected 1, got 2)'],
+    [['read', '-feild=x', 'a'], 'flag provided but not defined: -feild (did you mean -field?)'],
+    [['token', 'create', '-ttl', 'soon'], 'invalid value "soon" for flag -ttl'],
+    [['write', 'a'], 'Must supply data or use -force'],
+    [['write', 'a', 'novalue'], 'format must be key=value'],
+    [['read', '-format=xml', 'a'], 'Invalid output format: xml'],
+  ])('%j is wrong use: 1 and no request', async (argv, words) => {
+    const { status, err, requests } = await runFake(argv)
+    expect([status, requests.length]).toEqual([1, 0])
+    expect(err).toContain(words)
+  })
+
+  it('takes flags as Go does, before and after the path', async () => {
+    for (const argv of [
+      ['read', '-ns', 'team', '--wrap-ttl=60', 'a'],
+      ['read', 'a', '-namespace=team', '-wrap-ttl', '60'],
+    ]) {
+      const { requests } = await runFake(argv)
+      expect(requests[0]).toMatchObject({ headers: { 'X-Vault-Namespace': 'team', 'X-Vault-Wrap-TTL': '60' } })
+    }
+  })
+
+  it('reads the environment in the order COFFER, VAULT, BAO', async () => {
+    const bao = { BAO_TOKEN: 'b', BAO_NAMESPACE: 'nb', VAULT_ADDR: '' }
+    const first = await runFake(['read', 'a'], { env: { ...bao, BAO_ADDR: 'http://b:1' } })
+    expect(first.connected[0]?.address).toBe('http://b:1')
+    expect(first.requests[0]?.headers).toMatchObject({ 'X-Vault-Token': 'b', 'X-Vault-Namespace': 'nb' })
+    const both = await runFake(['read', 'a'], { env: { ...bao, VAULT_TOKEN: 'v', COFFER_NAMESPACE: 'nc' } })
+    expect(both.requests[0]?.headers).toMatchObject({ 'X-Vault-Token': 'v', 'X-Vault-Namespace': 'nc' })
+  })
+
+  it('never takes "VAULT_SKIP_VERIFY=false" for yes', async () => {
+    expect((await runFake(['read', 'a'], { env: { VAULT_SKIP_VERIFY: 'false' } })).connected[0]?.skipVerify).toBe(false)
+    expect((await runFake(['read', 'a'], { env: { VAULT_SKIP_VERIFY: 'maybe' } })).status).toBe(1)
+  })
+})

@@ -1,0 +1,94 @@
+/** The command line: commands over HTTP, as the vault CLI has them. */
+
+import { closest } from '../lib/closest.ts'
+import { TransportError } from '../sdk/transport.ts'
+import { commands, groups, roles } from './catalogue.ts'
+import { type CliContext, type Command, Failure } from './command.ts'
+import { type Flags, parseFlags } from './flags.ts'
+import { commandHelp, groupHelp, overview } from './help.ts'
+import { Session } from './session.ts'
+
+/** -> exit status: 0; 1 wrong use or local trouble; 2 the server said no, was not there, or is sealed; 127 no such command. */
+export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
+  try {
+    return await dispatch(argv, context)
+  } catch (error) {
+    if (context.signal.aborted) return 130
+    if (!(error instanceof Failure) && !(error instanceof TransportError)) throw error
+    context.stderr.write(`${error.message}\n`)
+    return error instanceof Failure ? error.status : 1
+  }
+}
+
+async function dispatch(argv: readonly string[], context: CliContext): Promise<number> {
+  const [first, second] = argv
+  if (first === undefined || isHelp(first) || first === 'help') {
+    context.stdout.write(`${overview(context)}\n`)
+    return first === undefined ? 127 : 0
+  }
+  if (first === '-v' || first === '-version' || first === '--version') return dispatch(['version'], context)
+  const command = commands.find(({ name }) => name === first || name === `${first} ${second}`)
+  if (command) return runCommand(command, argv.slice(command.name.split(' ').length), context)
+  if (groups.some(({ name }) => name === first)) return inGroup(first, second, context)
+  return unknown(
+    first,
+    [...commands.map(({ name }) => name.split(' ')[0] ?? ''), ...roles.map(({ name }) => name)],
+    context,
+  )
+}
+
+function inGroup(group: string, second: string | undefined, context: CliContext): number {
+  if (second !== undefined && !second.startsWith('-')) {
+    const inside = commands
+      .filter(({ name }) => name.startsWith(`${group} `))
+      .map(({ name }) => name.slice(group.length + 1))
+    return unknown(second, inside, context, `${group} `)
+  }
+  const asked = second !== undefined && isHelp(second)
+  const stream = asked ? context.stdout : context.stderr
+  stream.write(`${groupHelp(context, group)}\n`)
+  return asked ? 0 : 1
+}
+
+function unknown(typed: string, known: readonly string[], context: CliContext, prefix = ''): number {
+  const near = closest(typed, known)
+  const hint = near
+    ? `Did you mean "${context.name} ${prefix}${near}"?`
+    : `"${context.name} ${prefix}-h" lists what there is.`
+  context.stderr.write(`Unknown command: ${prefix}${typed}\n\n${hint}\n`)
+  return 127
+}
+
+const isHelp = (word: string) => word === '-h' || word === '-help' || word === '--help'
+
+async function runCommand(command: Command, argv: readonly string[], context: CliContext): Promise<number> {
+  const end = argv.indexOf('--')
+  if ((end < 0 ? argv : argv.slice(0, end)).some(isHelp)) {
+    context.stdout.write(`${commandHelp(context, command)}\n`)
+    return 0
+  }
+  const { flags, args } = understood(command, argv, context)
+  const session = new Session(flags, context)
+  // A wrong format is wrong use: nothing may have been written by the time it is noticed.
+  if (Object.hasOwn(command.flags, 'format')) session.format()
+  try {
+    return await command.run({ args, flags, session, context })
+  } finally {
+    await session.close()
+  }
+}
+
+/** What is wrong with the words typed, and where to read how it is meant. */
+function understood(command: Command, argv: readonly string[], context: CliContext): { flags: Flags; args: string[] } {
+  try {
+    const parsed = parseFlags(argv, command.flags)
+    const { min, max } = command.takes
+    const count = parsed.args.length
+    if (count < min) throw new Failure(1, `Not enough arguments (expected ${min}, got ${count})`)
+    if (max !== undefined && count > max) throw new Failure(1, `Too many arguments (expected ${max}, got ${count})`)
+    return parsed
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    throw new Failure(error.status, `${error.message}\n\n"${context.name} ${command.name} -h" shows how it is used.`)
+  }
+}

@@ -1,0 +1,39 @@
+import { parseVaultDuration } from '../lib/duration.ts'
+import { Failure } from './command.ts'
+import { parseGoBool } from './flags.ts'
+
+export type Env = Readonly<Record<string, string | undefined>>
+
+const prefixes = ['COFFER_', 'VAULT_', 'BAO_']
+
+/** COFFER_X, then VAULT_X, then BAO_X; an empty variable counts as absent. */
+export function setting(env: Env, name: string): { readonly value: string; readonly from: string } | undefined {
+  for (const prefix of prefixes) {
+    const value = env[prefix + name]
+    if (value !== undefined && value !== '') return { value, from: prefix + name }
+  }
+  return undefined
+}
+
+export function boolSetting(env: Env, name: string): boolean | undefined {
+  const found = setting(env, name)
+  if (!found) return undefined
+  const value = parseGoBool(found.value)
+  if (value === undefined) throw new Failure(1, `${found.from}="${found.value}" is neither true nor false`)
+  return value
+}
+
+export function durationSetting(env: Env, name: string): number | undefined {
+  const found = setting(env, name)
+  if (!found) return undefined
+  const ms = parseVaultDuration(found.value)
+  if (ms === undefined) throw new Failure(1, `${found.from}="${found.value}" is no duration: write 30s, 1m or 90`)
+  return ms
+}
+
+export function intSetting(env: Env, name: string): number | undefined {
+  const found = setting(env, name)
+  if (!found) return undefined
+  if (!/^\d+$/.test(found.value)) throw new Failure(1, `${found.from}="${found.value}" is no whole number`)
+  return Number(found.value)
+}
