@@ -1,0 +1,27 @@
+/** What may change or refuse a write before it is stored. */
+import type { KubeObject } from '../../../kube/client.ts'
+import type { User } from '../identity/user.ts'
+import type { Resource } from '../resource.ts'
+import type { Tree } from '../tree.ts'
+
+export interface AdmissionAttempt {
+  readonly operation: 'CREATE' | 'UPDATE' | 'DELETE'
+  readonly resource: Resource
+  readonly subresource: string | undefined
+  readonly namespace: string | undefined
+  /** Empty while a generated name is not made yet. */
+  readonly name: string
+  /** Undefined for DELETE. */
+  readonly object: KubeObject | undefined
+  readonly before: KubeObject | undefined
+  readonly user: User
+  readonly dryRun: boolean
+  /** CreateOptions, UpdateOptions … as the webhook sees them. */
+  readonly options: Tree
+  readonly warnings: string[]
+}
+
+export interface Admission {
+  /** The object to store, which may be another than that of the attempt; a StatusError refuses. */
+  admit(attempt: AdmissionAttempt): Promise<KubeObject | undefined>
+}

@@ -1,0 +1,59 @@
+/** Pods. */
+import type { KubeObject } from '../../../../kube/client.ts'
+import { ensureTree, numberAt, textAt, treesAt } from '../../tree.ts'
+import type { BuiltInKind } from '../built-in.ts'
+import { podColumns } from './pod-columns.ts'
+import { fillPodOnly, fillPodSpec, qosClass } from './pod-defaults.ts'
+import { podSpecProblems, podUpdateProblems } from './pod-rules.ts'
+
+export const podKind: BuiltInKind = {
+  group: '',
+  version: 'v1',
+  plural: 'pods',
+  kind: 'Pod',
+  type: 'core.Pod',
+  shortNames: ['po'],
+  categories: ['all'],
+  subresources: { status: true },
+  columns: podColumns,
+  generation: 'spec',
+  selectableFields: [
+    'spec.nodeName',
+    'spec.restartPolicy',
+    'spec.schedulerName',
+    'spec.serviceAccountName',
+    'status.phase',
+    'status.podIP',
+  ],
+  fillDefaults: (pod) => {
+    const spec = ensureTree(pod, 'spec')
+    fillPodSpec(spec)
+    fillPodOnly(spec)
+  },
+  prepareCreate: (pod) => {
+    pod['status'] = { phase: 'Pending', qosClass: qosClass(pod['spec']) }
+  },
+  validate: (pod, before) => [
+    ...podSpecProblems(pod['spec'], 'spec'),
+    ...(before ? podUpdateProblems(pod['spec'], before['spec']) : []),
+  ],
+  gracePeriodSeconds: podGrace,
+}
+
+function podGrace(pod: KubeObject, asked: number | undefined): number {
+  const phase = textAt(pod, 'status', 'phase')
+  // Nobody runs it (yet, or any more): nobody needs time.
+  if (!textAt(pod, 'spec', 'nodeName') || phase === 'Succeeded' || phase === 'Failed') return 0
+  const seconds = asked ?? numberAt(pod, 'spec', 'terminationGracePeriodSeconds') ?? 0
+  return seconds < 0 ? 1 : seconds
+}
+
+export interface PodContainerNames {
+  readonly init: readonly string[]
+  readonly regular: readonly string[]
+}
+
+export function containerNames(pod: KubeObject): PodContainerNames {
+  const names = (member: string) => treesAt(pod, 'spec', member).map((container) => textAt(container, 'name') ?? '')
+  return { init: names('initContainers'), regular: names('containers') }
+}

@@ -1,0 +1,105 @@
+/** The refusals of the API server, in its own words (k8s.io/apimachinery/pkg/api/errors). */
+import { aggregate, type FieldProblem } from './field-problem.ts'
+import type { Tree } from './tree.ts'
+
+/** Thrown to answer with a Status object. `message` is for the client. */
+export class StatusError extends Error {
+  override name = 'StatusError'
+  readonly code: number
+  readonly reason: string
+  readonly details: Tree | undefined
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(
+    code: number,
+    reason: string,
+    message: string,
+    details?: Tree,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(message)
+    this.code = code
+    this.reason = reason
+    this.details = details
+    this.headers = headers
+  }
+
+  toStatus(): Tree {
+    return {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message: this.message,
+      reason: this.reason,
+      ...(this.details ? { details: this.details } : {}),
+      code: this.code,
+    }
+  }
+}
+
+export interface GroupResource {
+  readonly group: string
+  readonly plural: string
+}
+export interface GroupKind {
+  readonly group: string
+  readonly kind: string
+}
+
+/** "deployments.apps", "secrets". */
+export const resourceName = (r: GroupResource) => (r.group === '' ? r.plural : `${r.plural}.${r.group}`)
+
+function detailsOf(r: GroupResource, name: string): Tree {
+  return { ...(name === '' ? {} : { name }), ...(r.group === '' ? {} : { group: r.group }), kind: r.plural }
+}
+
+export function notFound(r: GroupResource, name: string): StatusError {
+  return new StatusError(404, 'NotFound', `${resourceName(r)} "${name}" not found`, detailsOf(r, name))
+}
+
+export function alreadyExists(r: GroupResource, name: string): StatusError {
+  return new StatusError(409, 'AlreadyExists', `${resourceName(r)} "${name}" already exists`, detailsOf(r, name))
+}
+
+export function conflict(r: GroupResource, name: string, why: string): StatusError {
+  const message = `Operation cannot be fulfilled on ${resourceName(r)} "${name}": ${why}`
+  return new StatusError(409, 'Conflict', message, detailsOf(r, name))
+}
+
+export const staleVersion =
+  'the object has been modified; please apply your changes to the latest version and try again'
+
+export function forbiddenRequest(r: GroupResource, name: string, why: string): StatusError {
+  const subject = name === '' ? `${resourceName(r)} is forbidden` : `${resourceName(r)} "${name}" is forbidden`
+  return new StatusError(403, 'Forbidden', `${subject}: ${why}`, detailsOf(r, name))
+}
+
+export function invalidObject(k: GroupKind, name: string, problems: readonly FieldProblem[]): StatusError {
+  const kind = k.group === '' ? k.kind : `${k.kind}.${k.group}`
+  const text = aggregate(problems.map((p) => `${p.field}: ${p.message}`))
+  return new StatusError(422, 'Invalid', `${kind} "${name}" is invalid: ${text}`, {
+    name,
+    ...(k.group === '' ? {} : { group: k.group }),
+    kind: k.kind,
+    causes: problems.map((p) => ({ reason: p.reason, message: p.message, field: p.field })),
+  })
+}
+
+export const badRequest = (message: string) => new StatusError(400, 'BadRequest', message)
+export const unauthorized = () => new StatusError(401, 'Unauthorized', 'Unauthorized')
+export const internalError = (message: string) =>
+  new StatusError(500, 'InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] })
+export const methodNotAllowed = () =>
+  new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {})
+export const notAcceptable = (accepted: readonly string[]) =>
+  new StatusError(406, 'NotAcceptable', `only the following media types are accepted: ${accepted.join(', ')}`)
+export const unsupportedMediaType = (accepted: readonly string[]) =>
+  new StatusError(
+    415,
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
+  )
+export const expired = (message: string) => new StatusError(410, 'Expired', message)
+export const tooLarge = (limit: number) =>
+  new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limit}`)

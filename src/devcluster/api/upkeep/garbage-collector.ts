@@ -1,0 +1,164 @@
+/** Deletes what lost its owners, and ends foreground and orphaning deletions. */
+import type { KubeObject } from '../../../kube/client.ts'
+import type { Logger } from '../../../lib/log.ts'
+import { systemUser } from '../identity/user.ts'
+import { foregroundFinalizer, type ObjectRemover, orphanFinalizer } from '../requests/object-remover.ts'
+import type { ResourceTable } from '../resource.ts'
+import { StatusError } from '../status.ts'
+import type { ObjectStore, StoreEvent } from '../store/object-store.ts'
+
+export interface GarbageCollectorOptions {
+  readonly store: ObjectStore
+  readonly resources: ResourceTable
+  readonly remover: ObjectRemover
+  readonly log: Logger
+}
+
+interface Place {
+  readonly collection: string
+  readonly namespace: string | undefined
+  readonly name: string
+}
+
+export class GarbageCollector {
+  readonly #options: GarbageCollectorOptions
+  /** Where the object with this uid is. */
+  readonly #live = new Map<string, Place>()
+  /** uid of an owner -> uids of those that name it. */
+  readonly #dependents = new Map<string, Set<string>>()
+  #work: Promise<void> = Promise.resolve()
+
+  constructor(options: GarbageCollectorOptions) {
+    this.#options = options
+  }
+
+  start(): () => void {
+    return this.#options.store.subscribe((event) => {
+      this.#index(event)
+      if (this.#concerns(event)) this.#work = this.#work.then(() => this.#settle(event)).catch(this.#failed)
+    })
+  }
+
+  /** Resolves when everything that has happened so far is dealt with. */
+  idle(): Promise<void> {
+    return this.#work
+  }
+
+  #failed = (error: unknown): void => {
+    if (error instanceof StatusError && error.code === 404) return
+    this.#options.log.error('garbage collection failed', {
+      why: error instanceof Error ? error.message : String(error),
+    })
+  }
+
+  #index({ type, object, before, collection }: StoreEvent): void {
+    const { uid = '', namespace, name = '' } = object.metadata
+    for (const owner of before?.metadata.ownerReferences ?? []) this.#dependents.get(owner.uid)?.delete(uid)
+    if (type === 'DELETED') {
+      this.#live.delete(uid)
+      return
+    }
+    this.#live.set(uid, { collection, namespace, name })
+    for (const owner of object.metadata.ownerReferences ?? []) {
+      const known = this.#dependents.get(owner.uid) ?? new Set()
+      this.#dependents.set(owner.uid, known.add(uid))
+    }
+  }
+
+  #concerns({ type, object }: StoreEvent): boolean {
+    const { ownerReferences = [], deletionTimestamp, finalizers = [], uid = '' } = object.metadata
+    if (ownerReferences.length > 0) return true
+    if (type === 'DELETED') return this.#dependents.has(uid)
+    return deletionTimestamp !== undefined && finalizers.some((f) => f === foregroundFinalizer || f === orphanFinalizer)
+  }
+
+  async #settle(event: StoreEvent): Promise<void> {
+    const { uid = '', ownerReferences = [] } = event.object.metadata
+    if (event.type === 'DELETED') {
+      for (const dependent of [...(this.#dependents.get(uid) ?? [])]) await this.#attend(dependent)
+      if ((this.#dependents.get(uid)?.size ?? 0) === 0) this.#dependents.delete(uid)
+      for (const owner of ownerReferences) await this.#attend(owner.uid)
+    } else {
+      await this.#attend(uid)
+    }
+  }
+
+  /** Does for one object what its owners and its own deletion ask for. */
+  async #attend(uid: string): Promise<void> {
+    const object = this.#find(uid)
+    if (!object) return
+    if (object.metadata.deletionTimestamp) {
+      if (object.metadata.finalizers?.includes(orphanFinalizer)) this.#orphan(uid)
+      if (object.metadata.finalizers?.includes(foregroundFinalizer)) await this.#foreground(uid)
+      return
+    }
+    const owners = object.metadata.ownerReferences ?? []
+    if (owners.length === 0) return
+    const present = owners.filter((owner) => this.#isPresent(owner.uid, object.metadata.namespace))
+    if (present.length === owners.length) return
+    if (present.length === 0) await this.#delete(object, 'Background')
+    else this.#edit(uid, (found) => ({ ...found.metadata, ownerReferences: present }))
+  }
+
+  #isPresent(uid: string, namespace: string | undefined): boolean {
+    const place = this.#live.get(uid)
+    return place !== undefined && (place.namespace === undefined || place.namespace === namespace)
+  }
+
+  #orphan(uid: string): void {
+    for (const dependent of this.#dependents.get(uid) ?? [])
+      this.#edit(dependent, ({ metadata }) => ({
+        ...metadata,
+        ownerReferences: (metadata.ownerReferences ?? []).filter((owner) => owner.uid !== uid),
+      }))
+    this.#dropFinalizer(uid, orphanFinalizer)
+  }
+
+  async #foreground(uid: string): Promise<void> {
+    const blocking = [...(this.#dependents.get(uid) ?? [])]
+      .map((dependent) => this.#find(dependent))
+      .filter((found) => found !== undefined)
+    for (const dependent of blocking)
+      if (!dependent.metadata.deletionTimestamp) await this.#delete(dependent, 'Foreground')
+    const waiting = [...(this.#dependents.get(uid) ?? [])].some((dependent) =>
+      this.#find(dependent)?.metadata.ownerReferences?.some((o) => o.uid === uid && o.blockOwnerDeletion === true),
+    )
+    if (!waiting) this.#dropFinalizer(uid, foregroundFinalizer)
+  }
+
+  #dropFinalizer(uid: string, finalizer: string): void {
+    this.#edit(uid, ({ metadata }) => ({
+      ...metadata,
+      finalizers: (metadata.finalizers ?? []).filter((known) => known !== finalizer),
+    }))
+  }
+
+  #find(uid: string): KubeObject | undefined {
+    const place = this.#live.get(uid)
+    const found = place && this.#options.store.get(place.collection, place.namespace, place.name)
+    return found?.metadata.uid === uid ? found : undefined
+  }
+
+  /** Writes other metadata; the last finalizer of an ending object takes it along. */
+  #edit(uid: string, change: (object: KubeObject) => KubeObject['metadata']): void {
+    const place = this.#live.get(uid)
+    const object = this.#find(uid)
+    if (!place || !object) return
+    const after: KubeObject = { ...object, metadata: change(object) }
+    if (after.metadata.finalizers?.length === 0) delete after.metadata.finalizers
+    if (after.metadata.ownerReferences?.length === 0) delete after.metadata.ownerReferences
+    const ends = after.metadata.deletionTimestamp && !after.metadata.finalizers
+    const { store } = this.#options
+    if (ends && (after.metadata.deletionGracePeriodSeconds ?? 0) === 0) store.remove(place.collection, object, after)
+    else store.put(place.collection, after, object)
+  }
+
+  async #delete(object: KubeObject, propagationPolicy: string): Promise<void> {
+    const { uid = '', namespace, name = '' } = object.metadata
+    const place = this.#live.get(uid)
+    const resource = place && this.#options.resources.findCollection(place.collection)
+    if (!resource) return
+    const options = { uid, propagationPolicy, dryRun: false }
+    await this.#options.remover.remove({ resource, namespace, name, user: systemUser, warnings: [], options })
+  }
+}

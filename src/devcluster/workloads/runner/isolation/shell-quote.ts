@@ -1,0 +1,2 @@
+/** One word for /bin/sh, whatever is in it. */
+export const shellQuote = (word: string) => `'${word.replaceAll("'", "'\\''")}'`

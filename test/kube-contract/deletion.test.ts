@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Answer, type Cluster, eventually, openCluster, pod, secret } from './cluster.ts'
+
+let cluster: Cluster
+let namespace: string
+beforeAll(async () => {
+  cluster = await openCluster()
+  namespace = await cluster.namespace()
+})
+afterAll(() => cluster.close())
+const at = (plural: string, name = '') => `/api/v1/namespaces/${namespace}/${plural}${name && `/${name}`}`
+const gone = (path: string) => eventually(async () => (await cluster.get(path)).status === 404)
+const owner = (object: Answer, more: object = {}) => ({
+  apiVersion: object.apiVersion,
+  kind: object.kind,
+  name: object.metadata.name,
+  uid: object.metadata.uid,
+  ...more,
+})
+
+describe('deletion', () => {
+  it('says what it deleted, and then there is nothing', async () => {
+    const made = (await cluster.post(at('secrets'), secret('plain'))).body
+    const { status, body } = await cluster.delete(at('secrets', 'plain'))
+    expect([status, body]).toEqual([
+      200,
+      {
+        kind: 'Status',
+        apiVersion: 'v1',
+        metadata: {},
+        status: 'Success',
+        details: { name: 'plain', kind: 'secrets', uid: made.metadata.uid },
+      },
+    ])
+    expect((await cluster.delete(at('secrets', 'plain'))).status).toBe(404)
+  })
+
+  it('under a precondition that does not hold is refused', async () => {
+    await cluster.post(at('secrets'), secret('guarded'))
+    const { status, body } = await cluster.delete(at('secrets', 'guarded'), { preconditions: { uid: 'other' } })
+    expect(status).toBe(409)
+    expect(body.message).toContain('Precondition failed: UID in precondition: other, UID in object meta:')
+  })
+
+  it('waits for finalizers, which can only be taken away', async () => {
+    await cluster.post(at('secrets'), secret('held', {}, { finalizers: ['test/hold'] }))
+    const { body } = await cluster.delete(at('secrets', 'held'))
+    expect(body.metadata.deletionTimestamp).toMatch(/^\d{4}-/)
+    const added = await cluster.patch(at('secrets', 'held'), 'merge', {
+      metadata: { finalizers: ['test/hold', 'test/more'] },
+    })
+    expect([added.status, added.body.message]).toEqual([
+      422,
+      'Secret "held" is invalid: metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{"test/more"}',
+    ])
+    await cluster.patch(at('secrets', 'held'), 'merge', { metadata: { finalizers: null } })
+    expect((await cluster.get(at('secrets', 'held'))).status).toBe(404)
+  })
+
+  it('of a collection takes what the selector names', async () => {
+    await cluster.post(at('configmaps'), {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'c1', labels: { x: '1' } },
+    })
+    await cluster.post(at('configmaps'), { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c2' } })
+    await cluster.delete(`${at('configmaps')}?labelSelector=x=1`)
+    expect((await cluster.get(at('configmaps', 'c1'))).status).toBe(404)
+    expect((await cluster.get(at('configmaps', 'c2'))).status).toBe(200)
+  })
+})
+
+describe('pods', () => {
+  it('that run get their grace, and end when their runner says so', async () => {
+    await cluster.post(at('pods'), pod('running'))
+    await cluster.post(`${at('pods', 'running')}/binding`, { target: { name: 'n1' } })
+    const { body } = await cluster.delete(at('pods', 'running'))
+    expect(body.metadata.deletionGracePeriodSeconds).toBe(30)
+    expect(Date.parse(body.metadata.deletionTimestamp)).toBeGreaterThan(Date.now() + 25_000)
+    const shorter = await cluster.delete(at('pods', 'running'), { gracePeriodSeconds: 5 })
+    expect(shorter.body.metadata.deletionGracePeriodSeconds).toBe(5)
+    await cluster.delete(at('pods', 'running'), { gracePeriodSeconds: 0 })
+    expect((await cluster.get(at('pods', 'running'))).status).toBe(404)
+  })
+
+  it('that nobody runs go at once; an eviction is a deletion', async () => {
+    await cluster.post(at('pods'), pod('idle'))
+    const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'idle', namespace } }
+    expect((await cluster.post(`${at('pods', 'idle')}/eviction`, eviction)).status).toBe(201)
+    expect((await cluster.get(at('pods', 'idle'))).status).toBe(404)
+  })
+})
+
+describe('owners', () => {
+  it('take what they own along, also through several steps', async () => {
+    const top = (
+      await cluster.post(at('configmaps'), { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'top' } })
+    ).body
+    const middle = (await cluster.post(at('secrets'), secret('middle', {}, { ownerReferences: [owner(top)] }))).body
+    await cluster.post(at('secrets'), secret('leaf', {}, { ownerReferences: [owner(middle)] }))
+    await cluster.delete(at('configmaps', 'top'))
+    await gone(at('secrets', 'leaf'))
+    expect((await cluster.get(at('secrets', 'middle'))).status).toBe(404)
+  })
+
+  it('that are several must all be gone', async () => {
+    const map = async (name: string) =>
+      (await cluster.post(at('configmaps'), { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } })).body
+    const [a, b] = [await map('oa'), await map('ob')]
+    await cluster.post(at('secrets'), secret('shared', {}, { ownerReferences: [owner(a), owner(b)] }))
+    await cluster.delete(at('configmaps', 'oa'))
+    await eventually(
+      async () => (await cluster.get(at('secrets', 'shared'))).body.metadata.ownerReferences.length === 1,
+    )
+    await cluster.delete(at('configmaps', 'ob'))
+    await gone(at('secrets', 'shared'))
+  })
+
+  it('that never were take their dependents at once', async () => {
+    const lost = { apiVersion: 'v1', kind: 'ConfigMap', name: 'never', uid: '00000000-0000-4000-8000-000000000000' }
+    await cluster.post(at('secrets'), secret('lost', {}, { ownerReferences: [lost] }))
+    await gone(at('secrets', 'lost'))
+  })
+
+  it('leave their dependents when asked to orphan, and wait for them in the foreground', async () => {
+    const map = async (name: string) =>
+      (await cluster.post(at('configmaps'), { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } })).body
+    const left = await map('leaving')
+    await cluster.post(at('secrets'), secret('left', {}, { ownerReferences: [owner(left)] }))
+    await cluster.delete(at('configmaps', 'leaving'), { propagationPolicy: 'Orphan' })
+    await gone(at('configmaps', 'leaving'))
+    expect((await cluster.get(at('secrets', 'left'))).body.metadata.ownerReferences).toBeUndefined()
+
+    const front = await map('front')
+    const references = [owner(front, { blockOwnerDeletion: true })]
+    await cluster.post(at('secrets'), secret('back', {}, { ownerReferences: references, finalizers: ['test/hold'] }))
+    await cluster.delete(at('configmaps', 'front'), { propagationPolicy: 'Foreground' })
+    await eventually(
+      async () => (await cluster.get(at('secrets', 'back'))).body.metadata.deletionTimestamp !== undefined,
+    )
+    expect((await cluster.get(at('configmaps', 'front'))).body.metadata.finalizers).toEqual(['foregroundDeletion'])
+    await cluster.patch(at('secrets', 'back'), 'merge', { metadata: { finalizers: null } })
+    await gone(at('configmaps', 'front'))
+  })
+})
+
+describe('namespaces', () => {
+  it('have an account and the CA, which come back', async () => {
+    await cluster.delete(at('configmaps', 'kube-root-ca.crt'))
+    await eventually(async () => (await cluster.get(at('configmaps', 'kube-root-ca.crt'))).status === 200)
+    const { body } = await cluster.get(at('configmaps', 'kube-root-ca.crt'))
+    expect(body.data['ca.crt']).toBe(cluster.ca.certPem)
+  })
+
+  it('end after all that is in them', async () => {
+    const other = await cluster.namespace()
+    const inside = `/api/v1/namespaces/${other}/secrets`
+    await cluster.post(inside, secret('held', {}, { finalizers: ['test/hold'] }))
+    await cluster.delete(`/api/v1/namespaces/${other}`)
+    expect((await cluster.get(`/api/v1/namespaces/${other}`)).body.status.phase).toBe('Terminating')
+    const late = await cluster.post(inside, secret('late'))
+    expect([late.status, late.body.message]).toEqual([
+      403,
+      `secrets "late" is forbidden: unable to create new content in namespace ${other} because it is being terminated`,
+    ])
+    await cluster.patch(`${inside}/held`, 'merge', { metadata: { finalizers: null } })
+    await gone(`/api/v1/namespaces/${other}`)
+  })
+
+  it('default and the system’s stay', async () => {
+    const { status, body } = await cluster.delete('/api/v1/namespaces/default')
+    expect([status, body.message]).toEqual([
+      403,
+      'namespaces "default" is forbidden: this namespace may not be deleted',
+    ])
+  })
+})
