@@ -2,7 +2,7 @@ import { stringifyJson } from '../../lib/json/stringify.ts'
 import type { Json } from '../../lib/json/value.ts'
 import { Refusal } from '../contracts/request.ts'
 import type { Schema, SecretStorage, Tx } from '../contracts/secret-storage.ts'
-import type { Check, Stored } from '../contracts/storage.ts'
+import type { Check, ReadKey, Stored } from '../contracts/storage.ts'
 import { parseRow } from './view.ts'
 
 export const maxPlaintextBytes = 1024 * 1024
@@ -62,11 +62,12 @@ export class Attempt implements Tx {
     return checks
   }
 
-  get readCount(): number {
-    return this.#reads.size
+  /** All rows that were read, with the version that they had; without one those that were absent. */
+  seen(): ReadKey[] {
+    return [...this.#reads].map(([key, row]) => (row ? { key, known: row.version } : { key }))
   }
 
-  wasReadAbsent(key: string): boolean {
+  #wasReadAbsent(key: string): boolean {
     return this.#reads.has(key) && this.#reads.get(key) === undefined
   }
 
@@ -77,8 +78,8 @@ export class Attempt implements Tx {
     const remove: string[] = []
     for (const [key, write] of this.#writes) {
       if (write.kind === 'remove') {
-        if (!this.wasReadAbsent(key)) remove.push(key)
-      } else if (write.kind === 'create' || this.wasReadAbsent(key)) {
+        if (!this.#wasReadAbsent(key)) remove.push(key)
+      } else if (write.kind === 'create' || this.#wasReadAbsent(key)) {
         create.push([key, write.value])
       } else {
         put.push([key, write.value])
@@ -98,8 +99,9 @@ export class Attempt implements Tx {
     if (this.#reads.has(key)) return this.#reads.get(key)
     const { seed, read } = this.#options
     const row = seed.has(key) ? seed.get(key) : await read(key)
-    this.#reads.set(key, row)
-    return row
+    // Of two reads side by side the first to come back counts for both: one row has one version in a commit's checks.
+    if (!this.#reads.has(key)) this.#reads.set(key, row)
+    return this.#reads.get(key)
   }
 
   #write(key: string, write: Write): void {

@@ -4,6 +4,7 @@ import { silentLog } from '../../lib/log.ts'
 import { systemRandom } from '../../lib/random.ts'
 import type { Stored } from '../contracts/storage.ts'
 import { openMemory } from '../storage/memory/memory.ts'
+import { Attempt } from './attempt.ts'
 import { Barrier } from './barrier.ts'
 
 const number = { parse: (value: unknown) => Number(value) }
@@ -46,6 +47,20 @@ describe('transactions', () => {
   it('count exactly when fifty of one process change one row, without a single conflict', async () => {
     const { barrier, view, outcomes } = await setup()
     await Promise.all(Array.from({ length: 50 }, () => increment(barrier)))
+    expect(await view.get('n', number)).toBe(50)
+    expect(outcomes).toEqual(Array(50).fill('ok'))
+  })
+
+  it('keep their place when each also makes a row of its own', async () => {
+    const { view, outcomes } = await setup()
+    let made = 0
+    const make = () =>
+      view.transaction(async (tx) => {
+        tx.put(view, 'n', ((await tx.get(view, 'n', number)) ?? 0) + 1)
+        made += 1
+        tx.create(view, `made/${made}`, 1)
+      })
+    await Promise.all(Array.from({ length: 50 }, make))
     expect(await view.get('n', number)).toBe(50)
     expect(outcomes).toEqual(Array(50).fill('ok'))
   })
@@ -187,6 +202,56 @@ describe('transactions', () => {
       return a + ((await tx.get(view, 'b', number)) ?? 0)
     })
     expect([sum, runs]).toEqual([4, 2])
+  })
+
+  it('run again when a row that they only read, and found absent, was made in between', async () => {
+    const { view } = await setup()
+    let runs = 0
+    const seen = await view.transaction(async (tx) => {
+      runs += 1
+      const a = await tx.get(view, 'a', number)
+      if (runs === 1) {
+        await view.transaction(async (other) => {
+          other.put(view, 'a', 1)
+          other.put(view, 'b', 1)
+        })
+      }
+      return [a, await tx.get(view, 'b', number)]
+    })
+    expect(seen).toEqual([1, 1])
+  })
+
+  it('run again when they throw over rows of two moments, and throw on over rows of one', async () => {
+    const { view } = await setup()
+    const set = (n: number) =>
+      view.transaction(async (tx) => {
+        tx.put(view, 'a', n)
+        tx.put(view, 'b', n)
+      })
+    await set(1)
+    let runs = 0
+    const compare = (limit: number) =>
+      view.transaction(async (tx) => {
+        runs += 1
+        const a = await tx.get(view, 'a', number)
+        if (runs === 1) await set(2)
+        const b = await tx.get(view, 'b', number)
+        if (a !== b) throw new Error('the rows differ, which they never did')
+        if ((b ?? 0) > limit) throw new Error('too many')
+        return b
+      })
+    expect([await compare(5), runs]).toEqual([2, 2])
+    await expect(compare(1)).rejects.toThrow('too many')
+    expect(runs).toBe(3)
+  })
+
+  it('check a row that was read twice at once in the version that they were given', async () => {
+    const answers = ['1', '2'].map((text) => ({ value: Buffer.from(text), version: `0000000000000${text}` }))
+    const attempt = new Attempt({ read: async () => answers.shift(), isReserved: () => false, seed: new Map() })
+    const { view } = await setup()
+    const [a, b] = await Promise.all([attempt.get(view, 'a', number), attempt.get(view, 'a', number)])
+    expect([a, b]).toEqual([1, 1])
+    expect(attempt.checks()).toEqual([{ key: 'x/a', version: '00000000000001' }])
   })
 
   it.each([

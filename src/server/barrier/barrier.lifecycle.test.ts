@@ -154,6 +154,57 @@ describe('the life of a barrier', () => {
     expect(await barrier.rotate()).toBe(4)
   })
 
+  it('does not go back to an older term when the keyring is read during a rotation', async () => {
+    const { backend, barrier } = await initialised()
+    let opened = () => {}
+    const gate = new Promise<void>((resolve) => {
+      opened = resolve
+    })
+    let slow = false
+    const slowly: StorageBackend = Object.create(backend, {
+      commit: { value: backend.commit.bind(backend) },
+      read: {
+        value: async (keys: Parameters<StorageBackend['read']>[0]) => {
+          const rows = await backend.read(keys)
+          // The keyring with the rows beside it is what is read again for an unknown term.
+          if (slow && keys.length === 2) await gate
+          return rows
+        },
+      },
+    })
+    await barrier.unseal(rootKey())
+    const other = open(slowly)
+    await other.unseal(rootKey())
+    await barrier.rotate()
+    const view = barrier.view('x/')
+    await view.transaction(async (tx) => tx.put(view, 'a', 'term 2'))
+    slow = true
+    const reading = other.view('x/').get('a', text)
+    expect(await other.rotate()).toBe(3)
+    opened()
+    expect(await reading).toBe('term 2')
+    const writing = other.view('x/')
+    await writing.transaction(async (tx) => tx.put(writing, 'b', 'term 3'))
+    const [row] = await backend.read([{ key: 'x/b' }])
+    expect(typeof row === 'object' && Buffer.from(row.value).readUInt32BE(1)).toBe(3)
+  })
+
+  it('leaves no new key in the buffers that chance gave it', async () => {
+    const drawn: Uint8Array[] = []
+    const random = (size: number) => {
+      const bytes = systemRandom(size)
+      if (size === 32) drawn.push(bytes)
+      return bytes
+    }
+    const backend = openMemory({ clock: new FakeClock(), random: systemRandom })
+    const barrier = new Barrier({ backend, clock: new FakeClock(), random, log: silentLog })
+    await barrier.initialise({ rootKey: rootKey(), plain: [] })
+    await barrier.unseal(rootKey())
+    await barrier.rotate()
+    expect(drawn).toHaveLength(2)
+    expect(drawn.every((bytes) => bytes.every((byte) => byte === 0))).toBe(true)
+  })
+
   it('stores no plaintext and no key', async () => {
     const { backend, barrier } = await initialised()
     await barrier.unseal(rootKey())

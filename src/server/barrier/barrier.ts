@@ -150,7 +150,7 @@ export class Barrier implements Rows {
     if ((await this.#backend.commit({ id, checks, put })) === 'conflict') {
       throw new Refusal(503, 'the keyring was changed by another node at the same time, try again')
     }
-    keys.keyring = next
+    adopt(keys, next)
     return next.activeTerm
   }
 
@@ -233,7 +233,7 @@ export class Barrier implements Rows {
 
   async #reloadKeyring(): Promise<void> {
     const keys = this.#keys()
-    keys.keyring = await this.#openKeyring(keys.rootCipher)
+    adopt(keys, await this.#openKeyring(keys.rootCipher))
     this.#log.info('keyring read again', { term: keys.keyring.activeTerm })
   }
 
@@ -270,6 +270,11 @@ export class Barrier implements Rows {
       bytes.fill(0)
     }
   }
+}
+
+/** A keyring that was read before a rotation may come back after it. */
+function adopt(keys: Unsealed, keyring: Keyring): void {
+  if (keyring.activeTerm > keys.keyring.activeTerm) keys.keyring = keyring
 }
 
 /** The root key stands as term 0: it encrypts the keyring and nothing else. */

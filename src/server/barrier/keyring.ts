@@ -39,7 +39,12 @@ export class Keyring implements TermKeys {
 
   /** Holds keys: encrypt it and zero it. */
   encode(): Buffer {
-    const terms = [...this.#keys].map(([term, key]) => ({ term, key: key.export().toString('base64') }))
+    const terms = [...this.#keys].map(([term, key]) => {
+      const bytes = key.export()
+      const text = bytes.toString('base64')
+      bytes.fill(0)
+      return { term, key: text }
+    })
     return Buffer.from(stringifyJson({ format: 1, terms, plainDigests: this.plainDigests }))
   }
 
@@ -62,7 +67,7 @@ export class Keyring implements TermKeys {
 }
 
 function newKey(random: RandomBytes): KeyObject {
-  return takeKey(Buffer.from(random(32)))
+  return takeKey(random(32))
 }
 
 /** A KeyObject of 32 bytes, which are zeroed. */

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 import type { RandomBytes } from '../../lib/random.ts'
 import type { Stored } from '../contracts/storage.ts'
+import { pooled } from './random-pool.ts'
 
 /**
  * One encrypted row: format (1 byte, 1) | term (4, big endian) | subkey id (16) | nonce (12) | AES-256-GCM ciphertext and tag (16).
@@ -52,6 +53,7 @@ export class UnknownTerm extends Error {
 
 export class RowCipher {
   readonly #random: RandomBytes
+  readonly #nonces: RandomBytes
   readonly #terms: TermKeys
   readonly #subkeys = new Map<string, KeyObject>()
   /** Reused for each row: seal and open are synchronous. */
@@ -60,6 +62,7 @@ export class RowCipher {
 
   constructor(options: { readonly random: RandomBytes; readonly terms: TermKeys }) {
     this.#random = options.random
+    this.#nonces = pooled(options.random)
     this.#terms = options.terms
   }
 
@@ -67,7 +70,7 @@ export class RowCipher {
     const { head, key } = this.#ownSubkey(storageKey)
     const row = Buffer.allocUnsafe(rowOverheadBytes + plaintext.length)
     row.set(head, 0)
-    row.set(this.#random(nonceBytes), headBytes)
+    row.set(this.#nonces(nonceBytes), headBytes)
     const nonce = row.subarray(headBytes, headBytes + nonceBytes)
     const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: tagBytes })
     cipher.setAAD(this.#additionalData(row, version, storageKey))

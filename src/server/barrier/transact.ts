@@ -6,6 +6,7 @@ import type { Tx } from '../contracts/secret-storage.ts'
 import type { Put, StorageBackend, Stored } from '../contracts/storage.ts'
 import { Attempt, type AttemptOptions } from './attempt.ts'
 import { KeyQueue } from './key-queue.ts'
+import { pooled } from './random-pool.ts'
 
 const maxAttempts = 8
 
@@ -23,49 +24,63 @@ const noSeed: ReadonlyMap<string, Stored | undefined> = new Map()
 /** Runs optimistic transactions: again on conflict, at most eight times; writers of one row in this process queue. */
 export class Transactor {
   readonly #options: TransactorOptions
+  readonly #ids: RandomBytes
   readonly #queue = new KeyQueue()
 
   constructor(options: TransactorOptions) {
     this.#options = options
+    this.#ids = pooled(options.random)
   }
 
   async transact<T>(run: (tx: Tx) => Promise<T>, seed: ReadonlyMap<string, Stored | undefined>): Promise<T> {
     const { read, isReserved } = this.#options
-    let held: readonly string[] = []
-    let letGo = () => {}
+    const held = new Set<string>()
     try {
       for (let attempts = 0, fresh = false; attempts < maxAttempts; fresh = true) {
         const attempt = new Attempt({ read, isReserved, seed: fresh ? noSeed : seed })
-        const result = await run(attempt)
-        const keys = attempt.contendedKeys()
-        if (!keys.every((key) => held.includes(key))) {
-          // Someone else of this process may be writing these rows: wait for them and read anew. Keys are let go of first,
-          // so that nobody holds one while waiting for another.
-          const free = this.#queue.isFree(keys.filter((key) => !held.includes(key)))
-          const wanted = [...new Set([...held, ...keys])]
-          letGo()
-          held = wanted
-          letGo = await this.#queue.acquire(wanted)
-          if (!free) continue
+        const outcome = await this.#run(run, attempt)
+        if (outcome) {
+          if (await this.#mustWait(attempt, held)) continue
+          if (await this.#commit(attempt)) return outcome.result
         }
-        if (await this.#commit(attempt)) return result
         attempts += 1
         if (attempts < maxAttempts) await this.#pause(attempts)
       }
     } finally {
-      letGo()
+      this.#queue.release(held)
     }
     throw new Refusal(503, 'the same data is being changed by too many requests at once, try again', {
       headers: { 'Retry-After': '1' },
     })
   }
 
+  /** Undefined when it threw over rows of different moments: what it saw never was, so the error says nothing. */
+  async #run<T>(run: (tx: Tx) => Promise<T>, attempt: Attempt): Promise<{ readonly result: T } | undefined> {
+    try {
+      return { result: await run(attempt) }
+    } catch (error) {
+      if (await this.#stillHolds(attempt).catch(() => true)) throw error
+      return undefined
+    }
+  }
+
+  /** Takes the keys that the attempt contends for; true when it waited for someone, and what the attempt read is old. */
+  async #mustWait(attempt: Attempt, held: Set<string>): Promise<boolean> {
+    const missing = attempt.contendedKeys().filter((key) => !held.has(key))
+    const free = this.#queue.tryAcquire(missing)
+    // Otherwise what is held is let go of first, so that nobody holds one key while waiting for another.
+    if (!free) this.#queue.release(held)
+    for (const key of missing) held.add(key)
+    if (!free) await this.#queue.acquire(held)
+    return !free
+  }
+
   async #commit(attempt: Attempt): Promise<boolean> {
-    const { backend, random, seal } = this.#options
+    const { backend, seal } = this.#options
     const writes = attempt.writes()
     const checks = attempt.checks()
     if (writes.create.length + writes.put.length + writes.remove.length === 0) return this.#stillHolds(attempt)
-    const id = commitId(random)
+    const id = commitId(this.#ids)
     const sealed = ([key, value]: [string, Uint8Array]): Put => ({ key, value: seal(key, id, value) })
     const outcome = await backend.commit({
       id,
@@ -77,12 +92,12 @@ export class Transactor {
     return outcome === 'ok'
   }
 
-  /** Without writes there is no commit that checks: rows read one after the other are compared in one snapshot. */
+  /** Without a commit nothing is checked: rows that were read one after the other, absent ones too, are compared in one snapshot. */
   async #stillHolds(attempt: Attempt): Promise<boolean> {
-    if (attempt.readCount < 2) return true
-    const checks = attempt.checks()
-    const rows = await this.#options.backend.read(checks.map(({ key, version }) => ({ key, known: version })))
-    return rows.every((row) => row === 'same')
+    const seen = attempt.seen()
+    if (seen.length < 2) return true
+    const rows = await this.#options.backend.read(seen)
+    return rows.every((row, i) => row === (seen[i]?.known === undefined ? undefined : 'same'))
   }
 
   async #pause(attempts: number): Promise<void> {

@@ -10,6 +10,7 @@ export class ChangeFeed {
   readonly #clock: Clock
   readonly #subscribers = new Set<Subscriber>()
   #cancelBeat: (() => void) | undefined
+  #closed = false
 
   constructor(options: { readonly clock: Clock }) {
     this.#clock = options.clock
@@ -32,7 +33,7 @@ export class ChangeFeed {
       signal.removeEventListener('abort', end)
       if (this.#subscribers.size === 0) this.#stopBeat()
     }
-    if (signal.aborted) subscriber.end()
+    if (signal.aborted || this.#closed) subscriber.end()
     else {
       this.#subscribers.add(subscriber)
       signal.addEventListener('abort', end, { once: true })
@@ -42,6 +43,7 @@ export class ChangeFeed {
   }
 
   close(): void {
+    this.#closed = true
     for (const subscriber of this.#subscribers) subscriber.end()
     this.#subscribers.clear()
     this.#stopBeat()

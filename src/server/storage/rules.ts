@@ -1,6 +1,6 @@
 /** What every backend refuses before it writes. A RangeError here is the caller's fault and never depends on what is stored. */
 import { commitIdForm } from '../contracts/commit.ts'
-import type { Commit, ListPage, StorageBackend } from '../contracts/storage.ts'
+import type { Commit, ListPage, StorageBackend, Stored } from '../contracts/storage.ts'
 
 export const maxKeyBytes = 1024
 
@@ -38,9 +38,7 @@ export function checkCommit(commit: Commit): number {
     written.add(key)
     rows.add(key)
     bytes += checkKey(key) + (value?.length ?? 0)
-    if (value && value.length > limits.valueBytes) {
-      throw new RangeError(`a stored value has at most ${limits.valueBytes} bytes, not ${value.length}`)
-    }
+    if (value) checkValue(value)
   }
   for (const put of commit.create ?? []) write(put.key, put.value)
   for (const put of commit.put ?? []) write(put.key, put.value)
@@ -51,6 +49,18 @@ export function checkCommit(commit: Commit): number {
     throw new RangeError(`a commit has at most ${limits.commitBytes} bytes, not ${bytes}`)
   }
   return bytes
+}
+
+/** A row of a snapshot that is loaded. Answers the bytes of key and value. */
+export function checkRow(key: string, row: Stored): number {
+  if (!commitIdForm.test(row.version)) throw new RangeError('a version is the id of a commit')
+  checkValue(row.value)
+  return checkKey(key) + row.value.length
+}
+
+function checkValue(value: Uint8Array): void {
+  if (value.length > limits.valueBytes)
+    throw new RangeError(`a stored value has at most ${limits.valueBytes} bytes, not ${value.length}`)
 }
 
 export function writtenKeys(commit: Commit): string[] {

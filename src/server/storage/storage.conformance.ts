@@ -259,7 +259,9 @@ function rows(suite: Suite) {
     await write(backend, { key: `${prefix}a`, value })
     value.fill(0)
     const row = (await one(backend, `${prefix}a`)) as Stored
-    expect(Buffer.from(row.value).toString()).toBe('one')
+    expect(text(row)).toBe('one')
+    row.value.fill(0)
+    expect(text(await one(backend, `${prefix}a`))).toBe('one')
   })
 }
 
@@ -570,6 +572,18 @@ function bulk(suite: Suite) {
     expect(await backend.list('', all)).toEqual(['a'])
   })
 
+  suite.itAlone('load refuses rows that no commit could have written', async ({ backend }) => {
+    const good = ['a', { value: bytes('a'), version: id() }] as const
+    for (const bad of [
+      ['b', { value: bytes('b'), version: 'x' }],
+      ['', { value: bytes('b'), version: id() }],
+      ['b', { value: Buffer.alloc(backend.limits.valueBytes + 1), version: id() }],
+    ] as const) {
+      await expect(backend.load(iterate<readonly [string, Stored]>([good, bad]))).rejects.toThrow(RangeError)
+      expect(await backend.list('', all)).toEqual([])
+    }
+  })
+
   suite.itAlone('load leaves nothing behind when its source fails', async ({ backend }) => {
     async function* failing(): AsyncGenerator<readonly [string, Stored]> {
       for (let i = 0; i < 3000; i += 1) yield [`k${i}`, { value: bytes('v'), version: id() }]
@@ -718,6 +732,7 @@ function closing(suite: Suite) {
     await expect(backend.commit({ id: id(), checks: [], put: [put('b')] })).rejects.toThrow(StorageDown)
     expect((await feed.next()).value).toMatchObject({ keys: ['a'] })
     expect((await feed.next()).done).toBe(true)
+    for await (const _ of backend.changes(forever())) expect.unreachable('it is closed')
     await backend.close()
   })
 }

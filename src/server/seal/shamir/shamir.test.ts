@@ -203,4 +203,26 @@ describe('unsealing', () => {
     for (const each of shares) await progress.submit(each)
     expect(shares.every((each) => each.every((byte) => byte === 0))).toBe(true)
   })
+
+  it('leaves no share in memory that was given twice', async () => {
+    const { progress, share } = await setup(3, 2)
+    const [first, again] = [Uint8Array.from(share(0)), Uint8Array.from(share(0))]
+    await progress.submit(first)
+    await progress.submit(again)
+    expect(again.every((byte) => byte === 0)).toBe(true)
+    await progress.submit(first)
+    expect(first.every((byte) => byte === 0)).toBe(false)
+    expect(await progress.submit(share(1))).toMatchObject({ unsealed: true })
+  })
+
+  it('leaves no new wrapping key in the buffer that chance gave it', async () => {
+    const drawn: Uint8Array[] = []
+    const random = (size: number) => {
+      const bytes = systemRandom(size)
+      if (size === 32) drawn.push(bytes)
+      return bytes
+    }
+    await newShamirSeal({ config: shamirConfig({ shares: 1, threshold: 1 }), rootKey: rootKey(), random })
+    expect(drawn.map((bytes) => bytes.every((byte) => byte === 0))).toEqual([true])
+  })
 })

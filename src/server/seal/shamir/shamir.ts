@@ -49,11 +49,13 @@ export async function newShamirSeal(options: {
   readonly random: RandomBytes
 }): Promise<NewShamirSeal> {
   const { config, rootKey, random } = options
-  const kek = Uint8Array.from(random(32))
-  const { blob } = await shamirSeal({ kek, random }).wrap(rootKey)
-  const shares = await splitKey(kek, config)
-  kek.fill(0)
-  return { shares, sealConfig: encodeShamirConfig(config), wrappedRootKey: blob }
+  const kek = random(32)
+  try {
+    const { blob } = await shamirSeal({ kek, random }).wrap(rootKey)
+    return { shares: await splitKey(kek, config), sealConfig: encodeShamirConfig(config), wrappedRootKey: blob }
+  } finally {
+    kek.fill(0)
+  }
 }
 
 function wrap(kek: KeyObject, random: RandomBytes, key: Uint8Array): Uint8Array {

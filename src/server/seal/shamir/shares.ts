@@ -10,16 +10,23 @@ export async function splitKey(key: Uint8Array, { shares, threshold }: ShamirCon
   // The library takes no subclass of Uint8Array.
   const plain = Uint8Array.from(key)
   if (shares === 1) return [plain]
-  const split_ = await split(plain, shares, threshold)
-  plain.fill(0)
-  return split_
+  try {
+    return await split(plain, shares, threshold)
+  } finally {
+    plain.fill(0)
+  }
 }
 
 /** Some key comes out of any shares; only what it opens shows whether it is the one. Throws for shares that can't belong together. */
 export async function combineShares(shares: readonly Uint8Array[]): Promise<Uint8Array> {
   const [only] = shares
   if (shares.length === 1 && only) return Uint8Array.from(only)
-  return combine(shares.map((share) => Uint8Array.from(share)))
+  const plain = shares.map((share) => Uint8Array.from(share))
+  try {
+    return await combine(plain)
+  } finally {
+    for (const share of plain) share.fill(0)
+  }
 }
 
 /** An unseal key as people type it: hex, else base64. Refusal 400 in Vault's words. */

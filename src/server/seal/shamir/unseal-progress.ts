@@ -55,7 +55,11 @@ export class UnsealProgress {
   }
 
   async #submit(share: Uint8Array): Promise<UnsealState> {
-    if (this.#shares.some((known) => known.length === share.length && timingSafeEqual(known, share))) return this.state
+    if (this.#shares.some((known) => known.length === share.length && timingSafeEqual(known, share))) {
+      // The same bytes twice is nothing new; the same buffer twice must stay.
+      if (!this.#shares.includes(share)) share.fill(0)
+      return this.state
+    }
     if (this.#shares.length === 0) this.#nonce = uuid(this.#options.random)
     this.#shares.push(share)
     if (this.#shares.length < this.#options.threshold) return this.state

@@ -18,8 +18,8 @@ import { Leadership } from '../leadership.ts'
 import {
   checkClear,
   checkCommit,
-  checkKey,
   checkPage,
+  checkRow,
   limits,
   listAfter,
   maxKeyBytes,
@@ -91,9 +91,7 @@ export class LmdbStorage implements StorageBackend {
   async commit(commit: Commit): Promise<'ok' | 'conflict'> {
     this.#assertUp()
     const bytes = checkCommit(commit)
-    await this.#options.volume.assertRoom(bytes)
-    this.#assertUp()
-    const ok = await this.#write(() => this.#submit(commit))
+    const ok = await this.#write(bytes, () => this.#submit(commit))
     if (!ok) return 'conflict'
     this.#announce(writtenKeys(commit))
     return 'ok'
@@ -101,8 +99,13 @@ export class LmdbStorage implements StorageBackend {
 
   async clear(prefix: string, limit: number): Promise<number> {
     checkClear(prefix, limit)
-    await this.#options.volume.assertRoom(0)
-    return this.#removeBelow(prefix, limit)
+    const { volume } = this.#options
+    const reserved = await volume.reserve(0)
+    try {
+      return await this.#removeBelow(prefix, limit)
+    } finally {
+      volume.release(reserved)
+    }
   }
 
   /** Holds one LMDB snapshot open meanwhile, which keeps freed pages from being used again: end it in minutes. */
@@ -131,14 +134,13 @@ export class LmdbStorage implements StorageBackend {
     let batch: (readonly [string, Stored])[] = []
     let bytes = 0
     const flush = async () => {
-      await this.#options.volume.assertRoom(bytes)
-      await this.#write(() => [this.#db.batch(() => this.#putAll(batch))])
+      await this.#write(bytes, () => [this.#db.batch(() => this.#putAll(batch))])
       batch = []
       bytes = 0
     }
     try {
       for await (const [key, row] of rows) {
-        bytes += checkKey(key) + row.value.length
+        bytes += checkRow(key, row)
         batch.push([key, row])
         if (batch.length >= bulkRows || bytes >= limits.commitBytes) await flush()
       }
@@ -172,12 +174,13 @@ export class LmdbStorage implements StorageBackend {
     await this.#options.holders.leave(this.#options.file)
   }
 
+  /** Without a look at the room: what is left of a load that met a full disk must go. */
   async #removeBelow(prefix: string, limit: number): Promise<number> {
     for (let removed = 0; ; ) {
       const room = Math.min(bulkRows, limit - removed)
       const keys = room > 0 ? this.#inSnapshot(() => this.#keysBelow(prefix, room)) : []
       if (keys.length === 0) return removed
-      await this.#write(() => [
+      await this.#committed(() => [
         this.#db.batch(() => {
           for (const key of keys) this.#db.remove(key)
         }),
@@ -248,8 +251,19 @@ export class LmdbStorage implements StorageBackend {
     for (const [key, row] of rows) this.#db.put(key, withSum(key, row.version, row.value), versionNumber(row.version))
   }
 
-  /** True when every condition held. */
-  async #write(submit: () => readonly Promise<boolean>[]): Promise<boolean> {
+  /** Writes about `bytes` if there is room for them. True when every condition held. */
+  async #write(bytes: number, submit: () => readonly Promise<boolean>[]): Promise<boolean> {
+    const { volume } = this.#options
+    const reserved = await volume.reserve(bytes)
+    try {
+      this.#assertUp()
+      return await this.#committed(submit)
+    } finally {
+      volume.release(reserved)
+    }
+  }
+
+  async #committed(submit: () => readonly Promise<boolean>[]): Promise<boolean> {
     try {
       return (await Promise.all(submit())).every(Boolean)
     } catch (cause) {
@@ -259,9 +273,9 @@ export class LmdbStorage implements StorageBackend {
   }
 
   #fail(cause: unknown): void {
-    if (this.#down) return
-    // LMDB tells why in a promise of its own, which would be an unhandled rejection.
+    // LMDB tells why in a promise of its own, one for each of its transactions, which would be an unhandled rejection.
     if (cause instanceof Error && 'commitError' in cause) Promise.resolve(cause.commitError).catch(() => undefined)
+    if (this.#down) return
     const { file, log, fatal } = this.#options
     this.#down = new StorageDown(`LMDB failed to write ${file}: this process must end, a new one may open the file`, {
       cause,

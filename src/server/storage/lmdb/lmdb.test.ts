@@ -224,13 +224,56 @@ describe('a disk that fills up', () => {
     await backend.close()
   })
 
-  it('is not run over by many small commits between two measurements', async () => {
+  it.each([
+    ['small', 1, 100],
+    // Each of them is measured anew, before the others are on the disk.
+    ['large', 95_400, 20],
+  ])('is not run over by many %s commits at once', async (_, repeat, count) => {
+    let asked = 0
+    const statfs = async () => {
+      asked += 1
+      const turns = asked
+      for (let i = 0; i < turns; i += 1) await new Promise((resolve) => setImmediate(resolve))
+      return { type: 0xef53, bsize: 4096, bavail: 256 * 256 + 20 * 256 }
+    }
+    const path = newPath()
+    const backend = await open(path, {
+      statfs,
+      minFreeBytes: 256 * 1024 * 1024 + (repeat === 1 ? 19 * 1024 * 1024 : 0),
+    })
+    const value = 'xxxxxxxxxxx'.repeat(repeat)
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: count }, (_, i) => backend.commit(put(`k${i}`, value))),
+    )
+    const done = outcomes.filter(({ status }) => status === 'fulfilled').length
+    expect(done).toBeGreaterThan(1)
+    expect(done).toBeLessThan(count)
+    expect(done * value.length).toBeLessThan(20 * 1024 * 1024)
+    await backend.close()
+  })
+
+  it('is written to as long as it has room, however much was set aside since it was measured', async () => {
     const statfs = async () => ({ type: 0xef53, bsize: 4096, bavail: 256 * 256 + 256 })
     const backend = await open(newPath(), { statfs, minFreeBytes: 256 * 1024 * 1024 })
-    const fill = async () => {
-      for (let i = 0; i < 100; i += 1) await backend.commit(put(`k${i}`))
+    for (let i = 0; i < 100; i += 1) expect(await backend.commit(put(`k${i}`))).toBe('ok')
+    await backend.close()
+  })
+
+  it('holds nothing of a load that it had no room for', async () => {
+    let bavail = 1_000_000
+    const clock = new FakeClock()
+    const backend = await open(newPath(), { clock, statfs: async () => ({ type: 0xef53, bsize: 4096, bavail }) })
+    async function* rows() {
+      for (let i = 0; i < 3000; i += 1) {
+        if (i === 2000) {
+          bavail = 0
+          await clock.advance(1000)
+        }
+        yield [`k${i}`, { value: Buffer.from('v'), version: commitId(systemRandom) }] as const
+      }
     }
-    await expect(fill()).rejects.toThrow(StorageFull)
+    await expect(backend.load(rows())).rejects.toThrow(StorageFull)
+    expect(await backend.list('', { depth: 'all', limit: 10 })).toEqual([])
     await backend.close()
   })
 })

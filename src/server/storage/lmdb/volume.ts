@@ -41,7 +41,13 @@ export class Volume {
   readonly #options: VolumeOptions
   readonly #statfs: (path: string) => Promise<StatFs>
   #mountPoint = ''
+  /** As measured, less what was reserved since and what was under way then. */
   #freeBytes = 0
+  /** Reserved and not released: it may be on the disk already or not. */
+  #underWay = 0
+  /** Of all reservations ever. */
+  #reserved = 0
+  #measuring: Promise<void> | undefined
   #measuredAt = Number.NEGATIVE_INFINITY
 
   constructor(options: VolumeOptions) {
@@ -63,24 +69,45 @@ export class Volume {
     await this.#measure()
   }
 
-  /** Throws StorageFull when `bytes` would take the volume below its reserve. */
-  async assertRoom(bytes: number): Promise<void> {
+  /**
+   * Sets room for `bytes` aside until `release` is called with the answer. Throws StorageFull when they would take the
+   * volume below what must stay free.
+   */
+  async reserve(bytes: number): Promise<number> {
     const { clock, minFreeBytes, folder } = this.#options
-    if (bytes > largeCommitBytes || clock.monotonic() - this.#measuredAt >= refreshMs) await this.#measure()
     // Every commit also writes the pages above its rows anew.
     const needed = bytes * 2 + 64 * 1024
-    if (this.#freeBytes - needed < minFreeBytes) {
+    const old = () => bytes > largeCommitBytes || clock.monotonic() - this.#measuredAt >= refreshMs
+    const tooLittle = () => this.#freeBytes - needed < minFreeBytes
+    // Before a refusal too: what was reserved is more than what is used.
+    if (old() || tooLittle()) await this.#measure()
+    if (tooLittle()) {
       throw new StorageFull(
         `the volume ${this.#mountPoint} (storage in ${folder}) has ${mebibytes(this.#freeBytes)} free and ` +
           `${mebibytes(minFreeBytes)} must stay free: nothing is written until there is room again`,
       )
     }
     this.#freeBytes -= needed
+    this.#underWay += needed
+    this.#reserved += needed
+    return needed
   }
 
-  async #measure(): Promise<void> {
+  release(reserved: number): void {
+    this.#underWay -= reserved
+  }
+
+  #measure(): Promise<void> {
+    this.#measuring ??= this.#measureOnce().finally(() => {
+      this.#measuring = undefined
+    })
+    return this.#measuring
+  }
+
+  async #measureOnce(): Promise<void> {
+    const [underWay, before] = [this.#underWay, this.#reserved]
     const { bsize, bavail } = await this.#statfs(this.#options.folder)
-    this.#freeBytes = bsize * bavail
+    this.#freeBytes = bsize * bavail - underWay - (this.#reserved - before)
     this.#measuredAt = this.#options.clock.monotonic()
   }
 }

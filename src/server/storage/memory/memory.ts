@@ -15,7 +15,7 @@ import {
 } from '../../contracts/storage.ts'
 import { ChangeFeed } from '../feed.ts'
 import { Leadership } from '../leadership.ts'
-import { checkClear, checkCommit, checkKey, checkPage, limits, listAfter, pastFolder, writtenKeys } from '../rules.ts'
+import { checkClear, checkCommit, checkPage, checkRow, limits, listAfter, pastFolder, writtenKeys } from '../rules.ts'
 
 export interface MemoryOptions {
   readonly clock: Clock
@@ -48,7 +48,8 @@ class MemoryStorage implements StorageBackend {
     this.#assertOpen()
     return keys.map(({ key, known }) => {
       const row = this.#rows.get(key)
-      return row && row.version === known ? 'same' : row
+      if (row && row.version === known) return 'same'
+      return row && { value: Uint8Array.from(row.value), version: row.version }
     })
   }
 
@@ -120,7 +121,7 @@ class MemoryStorage implements StorageBackend {
     if (this.#keys.length > 0) throw new RangeError('a snapshot is loaded into an empty storage only')
     const loaded = new Map<string, Stored>()
     for await (const [key, row] of rows) {
-      checkKey(key)
+      checkRow(key, row)
       loaded.set(key, { value: Uint8Array.from(row.value), version: row.version })
     }
     for (const [key, row] of loaded) this.#rows.set(key, row)

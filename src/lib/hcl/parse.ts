@@ -1,0 +1,175 @@
+/** HCL 1 (and JSON in its place) as Vault's policies and server configurations use it. */
+import { JsonSyntaxError, parseJson } from '../json/parse.ts'
+import { type Json, JsonNumber, type JsonObject, RawJson } from '../json/value.ts'
+import { Scanner, type Token } from './scanner.ts'
+import { HclError, type HclItem, type HclObject, type HclValue } from './tree.ts'
+
+export interface HclLimits {
+  readonly maxLength: number
+  readonly maxDepth: number
+}
+export const defaultHclLimits: HclLimits = { maxLength: 1024 * 1024, maxDepth: 32 }
+
+/**
+ * A text that starts with `{` is JSON; its objects arrive as items without labels (`blocks` in read.ts evens that out).
+ * Throws HclError. Accepts what hashicorp/hcl v1 accepts, but not `key =` without a value nor numbers that Go can't hold.
+ */
+export function parseHcl(text: string, limits: HclLimits = defaultHclLimits): HclObject {
+  if (text.length > limits.maxLength) {
+    throw new HclError(`document is longer than ${limits.maxLength} characters`, { line: 1, column: 1 })
+  }
+  if (/^\s*\{/.test(text)) return parseJsonDocument(text, limits)
+  const parser = new Parser(new Scanner(text), limits.maxDepth)
+  return parser.document()
+}
+
+class Parser {
+  readonly #scanner: Scanner
+  readonly #maxDepth: number
+  #depth = 0
+  #token: Token
+
+  constructor(scanner: Scanner, maxDepth: number) {
+    this.#scanner = scanner
+    this.#maxDepth = maxDepth
+    this.#token = scanner.next()
+  }
+
+  document(): HclObject {
+    return { items: this.#items('EOF') }
+  }
+
+  #items(end: 'EOF' | 'RBRACE'): HclItem[] {
+    const items: HclItem[] = []
+    while (this.#token.kind !== end) {
+      if (this.#token.kind === 'EOF') this.#fail('object expected closing RBRACE got: EOF')
+      items.push(this.#item())
+      // Commas between items are optional, in documents too.
+      if (this.#token.kind === 'COMMA') this.#advance()
+    }
+    return items
+  }
+
+  #item(): HclItem {
+    const first = this.#token
+    const keys: string[] = []
+    while (this.#token.kind === 'IDENT' || this.#token.kind === 'STRING') {
+      keys.push(this.#token.text)
+      this.#advance()
+    }
+    const kind = this.#token.kind
+    const [key, ...labels] = keys
+    if (key === undefined) {
+      this.#fail(
+        kind === 'ASSIGN' || kind === 'LBRACE'
+          ? 'no object keys found!'
+          : `expected: IDENT | STRING | ASSIGN | LBRACE got: ${kind}`,
+      )
+    }
+    if (kind === 'ASSIGN') {
+      if (labels.length > 0) this.#fail('nested object expected: LBRACE got: ASSIGN')
+      this.#advance()
+    } else if (kind === 'EOF' || kind === 'RBRACE') {
+      this.#fail(`key '${keys.join(' ')}' expected start of object ('{') or assignment ('=')`)
+    } else if (kind !== 'LBRACE') {
+      this.#fail(`expected: IDENT | STRING | ASSIGN | LBRACE got: ${kind}`)
+    }
+    return { key, labels, value: this.#value(), line: first.line, column: first.column }
+  }
+
+  #value(): HclValue {
+    const token = this.#token
+    switch (token.kind) {
+      case 'STRING':
+      case 'HEREDOC':
+        this.#advance()
+        return token.text
+      case 'NUMBER':
+        this.#advance()
+        return readNumber(token)
+      case 'BOOL':
+        this.#advance()
+        return token.text === 'true'
+      case 'LBRACE':
+        return this.#nested(() => ({ items: this.#items('RBRACE') }))
+      case 'LBRACK':
+        return this.#nested(() => this.#elements())
+      default:
+        return this.#fail(`Unknown token: ${token.line}:${token.column} ${token.kind} ${token.text}`)
+    }
+  }
+
+  #nested<T>(read: () => T): T {
+    this.#depth += 1
+    if (this.#depth > this.#maxDepth) this.#fail(`nested deeper than ${this.#maxDepth} levels`)
+    this.#advance()
+    const value = read()
+    this.#advance()
+    this.#depth -= 1
+    return value
+  }
+
+  #elements(): HclValue[] {
+    const values: HclValue[] = []
+    for (;;) {
+      if (this.#token.kind === 'RBRACK') return values
+      values.push(this.#value())
+      this.#separator()
+    }
+  }
+
+  #separator(): void {
+    const { kind } = this.#token
+    if (kind === 'COMMA') this.#advance()
+    else if (kind !== 'RBRACK') this.#fail(`error parsing list, expected comma or list end, got: ${kind}`)
+  }
+
+  #advance(): void {
+    this.#token = this.#scanner.next()
+  }
+
+  #fail(reason: string): never {
+    const { line, column } = this.#token
+    throw new HclError(reason, { line, column })
+  }
+}
+
+function readNumber(token: Token): number | JsonNumber {
+  const [, sign = '', digits = ''] = /^([+-]?)(.*)$/.exec(token.text) ?? []
+  const octal = /^0[0-7]+$/.test(digits)
+  const value = octal ? Number.parseInt(digits, 8) : Number(digits)
+  if (!Number.isFinite(value)) throw new HclError('number out of range', token)
+  const decimal = `${sign === '-' ? '-' : ''}${digits}`
+  if (/^(?:0|[1-9]\d*)$/.test(digits) && !Number.isSafeInteger(value)) return new JsonNumber(decimal)
+  return sign === '-' ? -value : value
+}
+
+function parseJsonDocument(text: string, limits: HclLimits): HclObject {
+  let json: Json
+  try {
+    json = parseJson(text, { maxDepth: limits.maxDepth })
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error
+    const before = text.slice(0, error.offset).split('\n')
+    throw new HclError(error.message, { line: before.length, column: [...(before.at(-1) ?? '')].length + 1 })
+  }
+  return fromObject(json as JsonObject)
+}
+
+function fromObject(object: JsonObject): HclObject {
+  const items = Object.keys(object).map(
+    (key): HclItem => ({ key, labels: [], value: fromJson(object[key] ?? null), line: 1, column: 1 }),
+  )
+  return { items }
+}
+
+function fromJson(json: Json): HclValue {
+  if (typeof json !== 'object' || json === null || json instanceof JsonNumber) return json
+  if (json instanceof RawJson) return fromJson(parseJson(json.text))
+  if (isArray(json)) return json.map(fromJson)
+  return fromObject(json)
+}
+
+function isArray(json: Json): json is readonly Json[] {
+  return Array.isArray(json)
+}

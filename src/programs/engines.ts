@@ -1,0 +1,38 @@
+/** What this program can mount, dial and audit to: one line each. */
+import type { Writable } from 'node:stream'
+import { createOutbound } from '../lib/outbound/outbound.ts'
+import { fileAudit } from '../server/audit/file/file.ts'
+import { kubernetes } from '../server/auth/kubernetes/kubernetes.ts'
+import type { AuditDeviceType } from '../server/contracts/devices.ts'
+import type { MountType, Outbound } from '../server/contracts/mounted.ts'
+import { kv } from '../server/engines/kv/kv.ts'
+import type { MountTypes } from '../server/mounts/mount.ts'
+
+const types: readonly MountType[] = [kv, kubernetes]
+
+/** Other names that clients may use, with the options they stand for. */
+const aliases: Readonly<Record<string, { readonly type: string; readonly options: Readonly<Record<string, string>> }>> =
+  {
+    'kv-v1': { type: 'kv', options: { version: '1' } },
+    'kv-v2': { type: 'kv', options: { version: '2' } },
+  }
+
+export const engines: MountTypes = {
+  find(name, mountClass) {
+    const alias = Object.hasOwn(aliases, name) ? aliases[name] : undefined
+    const type = types.find((t) => t.type === (alias?.type ?? name) && t.class === mountClass)
+    return type && { type, ...(alias ? { options: alias.options } : {}) }
+  },
+}
+
+export function auditDevices(options: {
+  readonly directories: readonly string[]
+  readonly stdout: Writable
+}): Readonly<Record<string, AuditDeviceType>> {
+  return { file: fileAudit(options) }
+}
+
+/** Refuses private addresses but those that the configuration allows. */
+export function outbound(options: { readonly allow: readonly string[] }): Outbound {
+  return createOutbound(options)
+}

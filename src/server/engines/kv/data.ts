@@ -1,0 +1,182 @@
+import { mergePatch } from '../../../lib/json/merge-patch.ts'
+import { stringifyJson } from '../../../lib/json/stringify.ts'
+import { type Json, JsonNumber, type JsonObject, RawJson } from '../../../lib/json/value.ts'
+import { type Call, operation, Refusal, type Reply, type Route } from '../../contracts/request.ts'
+import type { SecretStorage, Tx } from '../../contracts/secret-storage.ts'
+import { versionAnswer } from './answers.ts'
+import { readLimits } from './config.ts'
+import { notOnRoot } from './invalid-path.ts'
+import {
+  type CustomMetadata,
+  configRow,
+  decodeData,
+  decodeKey,
+  decodeLatest,
+  encodeKey,
+  type KeyChange,
+  type KeyState,
+  keyRow,
+  parseData,
+  type VersionInfo,
+  versionRow,
+} from './key-row.ts'
+import { addVersion, findVersion, isGone, type MountLimits, newKey, softDelete } from './versions.ts'
+
+type Rows = Pick<Call, 'params' | 'storage'>
+const pathOf = (call: Pick<Call, 'params'>) => call.params['path'] ?? ''
+const rowsOf = (call: Rows) => [call.storage.prefix + keyRow(pathOf(call)), call.storage.prefix + configRow]
+
+async function readVersion(call: Call, version: number): Promise<Reply> {
+  const path = pathOf(call)
+  const bytes = path === '' ? undefined : await call.storage.getBytes(keyRow(path))
+  if (!bytes) return { kind: 'none' }
+  const latest = decodeLatest(bytes)
+  if (version === 0 || version === latest.current.version) {
+    return latest.current.version === 0
+      ? { kind: 'none' }
+      : versionReply(latest.current, latest.custom, latest.data, call.now)
+  }
+  const { state } = decodeKey(bytes)
+  const found = findVersion(state, version)
+  if (!found) return { kind: 'none' }
+  const stored = isGone(found, call.now) ? undefined : await call.storage.getBytes(versionRow(path, version))
+  return versionReply(found, state.custom, stored && decodeData(stored), call.now)
+}
+
+/** Deleted versions still show their metadata, with status 404. */
+function versionReply(version: VersionInfo, custom: CustomMetadata, data: RawJson | undefined, now: number): Reply {
+  const metadata = versionAnswer(version, custom)
+  if (isGone(version, now)) return { kind: 'data', status: 404, data: { data: null, metadata } }
+  return { kind: 'data', data: { data: data ?? null, metadata } }
+}
+
+/** Puts a new version in the key's row and moves the one before into a row of its own. */
+function putVersion(
+  tx: Tx,
+  storage: SecretStorage,
+  path: string,
+  before: { state: KeyState; data: RawJson | undefined },
+  written: { data: RawJson; limits: MountLimits; now: number; change: KeyChange },
+): KeyState {
+  const { state, trimmed } = addVersion(before.state, written.limits, written.now, written.change)
+  const previous = before.state.current.version
+  if (before.data && !trimmed.includes(previous)) {
+    tx.put(storage, versionRow(path, previous), Buffer.from(before.data.text))
+  }
+  // A limit that was lowered can trim more than a commit takes: versions that no row knows of are not readable anyway.
+  for (const version of trimmed.slice(0, maxTrim))
+    if (version !== previous) tx.remove(storage, versionRow(path, version))
+  tx.put(storage, keyRow(path), encodeKey(state, written.data))
+  return state
+}
+const maxTrim = 200
+
+async function write(call: Call): Promise<Reply> {
+  const path = pathOf(call)
+  const { data, options } = call.input
+  if (path === '') return notOnRoot
+  if (data === undefined) throw new Refusal(400, 'no data provided')
+  const written = dataOf(data)
+  const cas = casOf(options)
+  const state = await call.transaction(async (tx) => {
+    const row = await tx.getBytes(call.storage, keyRow(path))
+    const before = row ? decodeKey(row) : { state: newKey(call.now), data: undefined }
+    const limits = await readLimits(tx, call.storage)
+    checkCas(cas, before.state, limits)
+    return putVersion(tx, call.storage, path, before, { data: written, limits, now: call.now, change: 'data-write' })
+  })
+  return { kind: 'data', data: versionAnswer(state.current, state.custom) }
+}
+
+async function patch(call: Call): Promise<Reply> {
+  const path = pathOf(call)
+  const { data, options } = call.input
+  if (path === '') return notOnRoot
+  if (data === undefined) throw new Refusal(400, 'no data provided')
+  const change = data === null ? {} : data
+  dataOf(change)
+  const cas = casOf(options)
+  return call.transaction(async (tx): Promise<Reply> => {
+    const row = await tx.getBytes(call.storage, keyRow(path))
+    const before = row && decodeKey(row)
+    if (!before || before.state.current.version === 0) return { kind: 'none', status: 404 }
+    const limits = await readLimits(tx, call.storage)
+    checkCas(cas, before.state, limits)
+    const { current, custom } = before.state
+    if (isGone(current, call.now)) return versionReply(current, custom, undefined, call.now)
+    const merged = mergePatch(before.data ? parseData(before.data) : {}, change)
+    const patched = { data: new RawJson(stringifyJson(merged)), limits, now: call.now, change: 'data-patch' } as const
+    const state = putVersion(tx, call.storage, path, before, patched)
+    return { kind: 'data', data: versionAnswer(state.current, state.custom) }
+  })
+}
+
+async function remove(call: Call): Promise<Reply> {
+  const path = pathOf(call)
+  if (path === '') return notOnRoot
+  await call.transaction(async (tx) => {
+    const row = await tx.getBytes(call.storage, keyRow(path))
+    if (!row) return
+    const { state, data } = decodeKey(row)
+    if (state.current.version === 0 || isGone(state.current, call.now)) return
+    tx.put(call.storage, keyRow(path), encodeKey(softDelete(state, [state.current.version], call.now), data))
+  })
+  return { kind: 'none' }
+}
+
+/** The text that is kept. Refusal 400 when it is no object; null is what Vault takes for one without members. */
+function dataOf(data: Json): RawJson {
+  if (data instanceof RawJson) return data
+  if (data === null || isObject(data)) return new RawJson(stringifyJson(data))
+  throw new Refusal(
+    400,
+    `error converting input for field "data": '' expected type 'map[string]interface {}', got unconvertible type '${goType(data)}'`,
+  )
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber)
+}
+
+function goType(value: Json): string {
+  if (typeof value === 'string') return 'string'
+  if (typeof value === 'boolean') return 'bool'
+  return Array.isArray(value) ? '[]interface {}' : 'json.Number'
+}
+
+function casOf(options: Json | undefined): number | undefined {
+  const cas = options && isObject(options) ? options['cas'] : undefined
+  if (cas === undefined || cas === null) return undefined
+  const number = typeof cas === 'string' || cas instanceof JsonNumber ? Number(String(cas)) : cas
+  if (typeof number !== 'number' || !Number.isSafeInteger(number))
+    throw new Refusal(400, 'error parsing check-and-set parameter')
+  return number
+}
+
+function checkCas(cas: number | undefined, state: KeyState, limits: MountLimits): void {
+  if (cas === undefined) {
+    if (state.casRequired || limits.casRequired)
+      throw new Refusal(400, 'check-and-set parameter required for this call')
+  } else if (cas !== state.current.version) {
+    throw new Refusal(400, 'check-and-set parameter did not match the current version')
+  }
+}
+
+const version = { kind: 'int', description: 'Which version to read. 0 or absent: the latest.', default: 0 } as const
+
+export const dataRoute: Route = {
+  path: 'data/{path...?}',
+  summary: 'Read, write, patch and delete versions of a key.',
+  exists: async (call) => (await call.storage.getBytes(keyRow(pathOf(call)))) !== undefined,
+  on: {
+    read: operation({
+      input: { version },
+      reads: (call) => [call.storage.prefix + keyRow(pathOf(call))],
+      handle: (call) => (call.path === 'data' ? Promise.resolve(notOnRoot) : readVersion(call, call.input.version)),
+    }),
+    // Free: the values are the client's, and "data": null differs from no data.
+    update: operation({ input: 'free', reads: rowsOf, handle: write }),
+    patch: operation({ input: 'free', reads: rowsOf, handle: patch }),
+    delete: operation({ input: 'free', reads: (call) => [call.storage.prefix + keyRow(pathOf(call))], handle: remove }),
+  },
+}

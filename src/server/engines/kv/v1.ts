@@ -1,0 +1,62 @@
+/** KV version 1: one value per path, written and read as it came. */
+import { parseVaultDuration } from '../../../lib/duration.ts'
+import { parseJson } from '../../../lib/json/parse.ts'
+import { stringifyJson } from '../../../lib/json/stringify.ts'
+import { JsonNumber, type JsonObject, RawJson } from '../../../lib/json/value.ts'
+import type { Mounted } from '../../contracts/mounted.ts'
+import { type Call, operation, Refusal, type Route } from '../../contracts/request.ts'
+import { keyRow } from './key-row.ts'
+import { listFields, listKeys, scanKeys } from './listing.ts'
+
+const pathOf = (call: Pick<Call, 'params'>) => call.params['path'] ?? ''
+const rowOf = (call: Pick<Call, 'params' | 'storage'>) => [call.storage.prefix + keyRow(pathOf(call))]
+const systemTtlMs = 32 * 86_400_000
+
+const route: Route = {
+  path: '{path...?}',
+  summary: 'Read, write, delete and list values.',
+  exists: async (call) => (await call.storage.getBytes(keyRow(pathOf(call)))) !== undefined,
+  on: {
+    read: operation({
+      input: 'free',
+      reads: rowOf,
+      async handle(call) {
+        const bytes = await call.storage.getBytes(keyRow(pathOf(call)))
+        if (!bytes) return { kind: 'none' }
+        const data = new RawJson(Buffer.from(bytes).toString())
+        return { kind: 'data', data, leaseMs: leaseOf(data) ?? (call.mount.config.defaultTtlMs || systemTtlMs) }
+      },
+    }),
+    update: operation({
+      input: 'free',
+      reads: rowOf,
+      async handle(call) {
+        if (pathOf(call) === '') throw new Refusal(400, 'missing path')
+        if (Object.keys(call.input).length === 0) throw new Refusal(400, 'missing data fields')
+        const text = Buffer.from(stringifyJson(call.input))
+        await call.transaction(async (tx) => tx.put(call.storage, keyRow(pathOf(call)), text))
+        return { kind: 'none' }
+      },
+    }),
+    delete: operation({
+      input: 'free',
+      async handle(call) {
+        await call.transaction(async (tx) => tx.remove(call.storage, keyRow(pathOf(call))))
+        return { kind: 'none' }
+      },
+    }),
+    list: operation({ input: listFields, handle: (call) => listKeys(call, pathOf(call)) }),
+    scan: operation({ input: listFields, handle: (call) => scanKeys(call, pathOf(call)) }),
+  },
+}
+
+/** The value's own `ttl` or `lease`: how long a reader should keep it. Only texts that name one are parsed. */
+function leaseOf(data: RawJson): number | undefined {
+  if (!/"(?:ttl|lease)"/.test(data.text)) return undefined
+  const { ttl, lease } = parseJson(data.text, { maxBytes: Number.POSITIVE_INFINITY }) as JsonObject
+  const value = ttl ?? lease
+  const ms = parseVaultDuration(value instanceof JsonNumber ? value.text : value)
+  return ms !== undefined && ms > 0 ? ms : undefined
+}
+
+export const keyValueV1: Mounted = { routes: [route] }

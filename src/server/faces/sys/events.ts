@@ -1,0 +1,135 @@
+/** sys/events/subscribe/<type>: a WebSocket of CloudEvents, as Vault's; only about paths that the token may read. */
+import type { Duplex } from 'node:stream'
+import type { WebSocket, WebSocketServer } from 'ws'
+import type { Clock } from '../../../lib/clock.ts'
+import { formatGoTime } from '../../../lib/go-time.ts'
+import { stringifyJson } from '../../../lib/json/stringify.ts'
+import { type Call, operation, Refusal, type Reply, type Route } from '../../contracts/request.ts'
+import type { CallerAcl, Presented, PresentedTokens } from '../../tokens/presented-tokens.ts'
+import type { TokenStore } from '../../tokens/token-store.ts'
+import type { EventHub, PublishedEvent } from './event-hub.ts'
+
+export interface EventRoutesOptions {
+  readonly hub: EventHub
+  readonly presented: PresentedTokens
+  readonly tokens: TokenStore
+  readonly aclOf: (policies: readonly string[]) => Promise<CallerAcl>
+  readonly clock: Clock
+  /** Shown as `source`: where the events come from. */
+  readonly source: string
+}
+
+const recheckMs = 1000
+/** A client that reads slower than this many bytes behind is cut off; it re-lists when it is back. */
+const maxBufferedBytes = 4 * 1024 * 1024
+
+export function eventRoutes(options: EventRoutesOptions): Route[] {
+  return [
+    {
+      path: 'events/subscribe/{type...}',
+      summary: 'Streams notices of changes over a WebSocket; `*` stands for any characters of a type.',
+      on: {
+        read: operation({
+          input: { json: { kind: 'bool', description: 'CloudEvents as JSON', default: false } },
+          deadline: 'none',
+          handle: (call) => subscribe(options, call),
+        }),
+      },
+    },
+  ]
+}
+
+async function subscribe(options: EventRoutesOptions, call: Call<{ json: boolean }>): Promise<Reply> {
+  const presented = options.presented.get(call)
+  if (!presented) throw new Refusal(403, 'permission denied')
+  if ((call.headers['upgrade'] ?? '').toLowerCase() !== 'websocket') {
+    throw new Refusal(400, 'this path needs a WebSocket: send "Connection: Upgrade" and "Upgrade: websocket"')
+  }
+  if (!call.input.json) throw new Refusal(400, 'only ?json=true is supported by this server: protobuf is not')
+  const matches = typeFilter(call.params['type'] ?? '')
+  const { WebSocketServer } = await import('ws')
+  const server = new WebSocketServer({ noServer: true, maxPayload: 64 * 1024 })
+  const { headers } = call
+  return {
+    kind: 'upgrade',
+    accept: (socket, head) => {
+      accept(server, headers, socket, head, (client) => stream(options, presented, matches, client))
+    },
+  }
+}
+
+/** ws wants the request, of which it reads only this. */
+function accept(
+  server: WebSocketServer,
+  headers: Call['headers'],
+  socket: Duplex,
+  head: Uint8Array,
+  run: (client: WebSocket) => void,
+): void {
+  const request = { method: 'GET', headers, url: '/' }
+  server.handleUpgrade(request as Parameters<WebSocketServer['handleUpgrade']>[0], socket, Buffer.from(head), run)
+}
+
+function typeFilter(pattern: string): (type: string) => boolean {
+  const parts = pattern.split('*').map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
+  const expression = new RegExp(`^${parts.join('.*')}$`)
+  return (type) => expression.test(type)
+}
+
+/** Ends when the token dies: it is looked at again each second. */
+function stream(
+  options: EventRoutesOptions,
+  presented: Presented,
+  matches: (type: string) => boolean,
+  client: WebSocket,
+): void {
+  const { hub, clock, source } = options
+  let acl: CallerAcl = presented.acl
+  const end = hub.subscribe((event) => {
+    if (!matches(event.type) || !acl.check({ path: event.dataPath, operation: 'read' }).allowed) return
+    if (client.bufferedAmount > maxBufferedBytes) return client.close(1013, 'too slow')
+    client.send(cloudEvent(event, source, clock.now()))
+  })
+  let cancel = () => {}
+  const stop = () => {
+    cancel()
+    end()
+  }
+  const recheck = async () => {
+    const current = await currentAcl(options, presented).catch(() => undefined)
+    if (!current) return client.close(1008, 'the token is not valid any more')
+    acl = current
+    cancel = clock.after(recheckMs, recheck)
+  }
+  cancel = clock.after(recheckMs, recheck)
+  client.on('close', stop)
+  client.on('error', () => client.terminate())
+}
+
+async function currentAcl(options: EventRoutesOptions, { live }: Presented): Promise<CallerAcl | undefined> {
+  const row = await options.tokens.find(live.id)
+  return row && options.aclOf(row.policies)
+}
+
+function cloudEvent(event: PublishedEvent, source: string, now: number): string {
+  const { mount } = event
+  return stringifyJson({
+    id: event.id,
+    source,
+    specversion: '1.0',
+    type: '*',
+    data: {
+      event: { id: event.id, metadata: event.metadata },
+      event_type: event.type,
+      plugin_info: {
+        mount_class: mount.class,
+        mount_accessor: mount.accessor,
+        mount_path: mount.path,
+        plugin: mount.type,
+        ...(mount.options?.['version'] === undefined ? {} : { version: mount.options['version'] }),
+      },
+    },
+    datacontentype: 'application/cloudevents',
+    time: formatGoTime(now),
+  })
+}

@@ -1,0 +1,84 @@
+/** An answer of the pipeline -> status, headers, bytes: Vault's JSON to the letter. */
+import type { Duplex } from 'node:stream'
+import { stringifyJson } from '../../lib/json/stringify.ts'
+import { type Json, JsonNumber, type JsonObject, RawJson } from '../../lib/json/value.ts'
+import type { Answer } from '../pipeline/exchange.ts'
+
+export interface HttpAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | Uint8Array | AsyncIterable<Uint8Array>
+  readonly upgrade?: (socket: Duplex, head: Uint8Array) => void
+}
+
+type Envelope = Extract<Answer, { kind: 'envelope' }>
+
+const jsonHeaders = Object.freeze({ 'Cache-Control': 'no-store', 'Content-Type': 'application/json' })
+
+export function writeAnswer(answer: Answer, namespace: string): HttpAnswer {
+  const base = namespace === '' ? jsonHeaders : { ...jsonHeaders, 'X-Vault-Namespace': namespace }
+  const headers = answer.headers ? { ...base, ...answer.headers } : base
+  const { status } = answer
+  switch (answer.kind) {
+    case 'envelope':
+      return { status, headers, body: envelope(answer) }
+    case 'errors':
+      return { status, headers, body: errors(answer) }
+    case 'document':
+      return { status, headers, body: `${stringifyJson(answer.body)}\n` }
+    case 'empty':
+      return { status, headers, body: '' }
+    case 'raw':
+      return { status, headers: { ...headers, 'Content-Type': answer.contentType }, body: answer.body }
+    case 'upgrade':
+      return { status, headers, body: '', upgrade: answer.accept }
+  }
+}
+
+function envelope(answer: Envelope): string {
+  const { lease, leaseMs = 0, data, warnings, auth, topLevel } = answer
+  const seconds = Math.floor((lease?.ttlMs ?? leaseMs) / 1000)
+  const text = data === null ? 'null' : stringifyJson(data)
+  return `{"request_id":"${answer.requestId}","lease_id":${lease ? JSON.stringify(lease.id) : '""'},"renewable":${
+    lease?.renewable ?? false
+  },"lease_duration":${seconds},"data":${text},"wrap_info":null,"warnings":${
+    warnings.length > 0 ? JSON.stringify(warnings) : 'null'
+  },"auth":${auth === null ? 'null' : stringifyJson(auth)}${topLevel ? besides(data) : ''}}\n`
+}
+
+const reserved = new Set([
+  'request_id',
+  'lease_id',
+  'renewable',
+  'lease_duration',
+  'data',
+  'wrap_info',
+  'warnings',
+  'auth',
+])
+
+/** Old clients of some sys routes read the members of `data` beside the envelope. */
+function besides(data: Json): string {
+  if (!isObject(data)) return ''
+  let out = ''
+  for (const [name, value] of Object.entries(data)) {
+    if (value !== undefined && !reserved.has(name)) out += `,${JSON.stringify(name)}:${stringifyJson(value)}`
+  }
+  return out
+}
+
+const isObject = (value: Json): value is JsonObject =>
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  !(value instanceof RawJson) &&
+  !(value instanceof JsonNumber)
+
+function errors(answer: Extract<Answer, { kind: 'errors' }>): string {
+  const body: JsonObject = {
+    errors: answer.errors,
+    ...(answer.data === undefined ? {} : { data: answer.data }),
+    ...(answer.warnings === undefined ? {} : { warnings: answer.warnings }),
+  }
+  return `${stringifyJson(body)}\n`
+}

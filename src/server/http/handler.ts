@@ -1,0 +1,144 @@
+/** HTTP -> the pipeline and back, without sockets: tests and the socket server use the same function. */
+import { Refusal, type Verb } from '../contracts/request.ts'
+import type { Incoming } from '../pipeline/exchange.ts'
+import { parseBool } from '../pipeline/input/fields.ts'
+import type { Pipeline } from '../pipeline/pipeline.ts'
+import { type HttpAnswer, writeAnswer } from './envelope.ts'
+import { type Headers, readHeaders, tokenOf, wrapTtlOf } from './headers.ts'
+import { parseTarget, type Query } from './target.ts'
+
+export interface HttpRequest {
+  /** As the client sent it, LIST, SCAN and HELP included. */
+  readonly method: string
+  /** The request target, percent-encoded, with its query. */
+  readonly target: string
+  /** Names and values in turn, as they came. */
+  readonly rawHeaders: readonly string[]
+  readonly remote: { readonly address: string; readonly port: number }
+  readonly body?: Uint8Array
+  readonly onGone?: (listener: () => void) => void
+}
+
+export type Handler = (request: HttpRequest) => Promise<HttpAnswer>
+
+const verbs: Readonly<Record<string, Verb | 'help'>> = {
+  GET: 'read',
+  POST: 'update',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+  LIST: 'list',
+  SCAN: 'scan',
+  HEAD: 'head',
+  HELP: 'help',
+}
+
+export function createHandler(pipeline: Pick<Pipeline, 'handle'>): Handler {
+  return async (request) => {
+    let incoming: Incoming
+    try {
+      const read = readRequest(request)
+      if (!('verb' in read)) return read
+      incoming = read
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      return plain(error.status, error.errors)
+    }
+    return writeAnswer(await pipeline.handle(incoming), incoming.namespace)
+  }
+}
+
+function readRequest(request: HttpRequest): Incoming | HttpAnswer {
+  const verb = Object.hasOwn(verbs, request.method) ? verbs[request.method] : undefined
+  if (!verb) return plain(405, [])
+  const { path, query } = parseTarget(request.target)
+  if (path === '/') return { status: 307, headers: { 'Cache-Control': 'no-store', Location: '/ui/' }, body: '' }
+  if (!path.startsWith('/v1/')) return plain(404, [])
+  const headers = readHeaders(request.rawHeaders)
+  const actual = verbOf(verb, query)
+  const listing = actual === 'list' || actual === 'scan'
+  const below = path.slice('/v1/'.length)
+  return {
+    verb: actual,
+    path: listing && !below.endsWith('/') ? `${below}/` : below,
+    query: withoutControls(query, verb),
+    headers,
+    token: tokenOf(headers),
+    namespace: namespaceOf(headers),
+    wrapTtlMs: wrapTtlOf(headers),
+    remote: request.remote,
+    ...(request.body ? { body: request.body } : {}),
+    ...(request.onGone ? { onGone: request.onGone } : {}),
+  }
+}
+
+/** `?help`, `?list` and `?scan` turn a GET into another verb. */
+function verbOf(verb: Verb | 'help', query: Query): Verb | 'help' {
+  if (verb !== 'read') return verb
+  if (flag(query, 'help')) return 'help'
+  const list = flag(query, 'list')
+  const scan = flag(query, 'scan')
+  if (list && scan) throw new Refusal(400, 'list and scan cannot be combined')
+  return list ? 'list' : scan ? 'scan' : 'read'
+}
+
+function flag(query: Query, name: string): boolean {
+  const value = query[name]
+  if (value === undefined || value === '') return false
+  const parsed = typeof value === 'string' ? parseBool(value) : undefined
+  if (parsed === undefined)
+    throw new Refusal(400, `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`)
+  return parsed
+}
+
+function withoutControls(query: Query, verb: Verb | 'help'): Query {
+  if (verb !== 'read' || !('list' in query || 'scan' in query || 'help' in query)) return query
+  const { list: _, scan: __, help: ___, ...rest } = query
+  return rest
+}
+
+const namespaceOf = (headers: Headers) => (headers['x-vault-namespace'] ?? '').trim().replace(/^\/+|\/+$/g, '')
+
+export function plain(status: number, errors: readonly string[]): HttpAnswer {
+  return {
+    status,
+    headers: { 'Cache-Control': 'no-store', 'Content-Type': 'application/json' },
+    body: `${JSON.stringify({ errors })}\n`,
+  }
+}
+
+export interface Injected {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** Calls the handler as a socket would; for tests and for programs in the same process. */
+export async function inject(
+  handler: Handler,
+  request: {
+    readonly method: string
+    readonly path: string
+    readonly headers?: Readonly<Record<string, string>>
+    readonly body?: string | Uint8Array
+  },
+): Promise<Injected> {
+  const body = typeof request.body === 'string' ? Buffer.from(request.body) : request.body
+  const answer = await handler({
+    method: request.method,
+    target: request.path,
+    rawHeaders: Object.entries(request.headers ?? {}).flat(),
+    remote: { address: '127.0.0.1', port: 1 },
+    ...(body ? { body } : {}),
+  })
+  const head = request.method === 'HEAD'
+  return { status: answer.status, headers: answer.headers, body: head ? '' : await textOf(answer.body) }
+}
+
+async function textOf(body: HttpAnswer['body']): Promise<string> {
+  if (typeof body === 'string') return body
+  if (body instanceof Uint8Array) return Buffer.from(body).toString()
+  const parts: Uint8Array[] = []
+  for await (const part of body) parts.push(part)
+  return Buffer.concat(parts).toString()
+}

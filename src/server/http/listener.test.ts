@@ -1,0 +1,154 @@
+import { createServer, type Server } from 'node:http'
+import { Duplex } from 'node:stream'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { HttpRequest } from './handler.ts'
+import { attach } from './listener.ts'
+
+/** Both ends of a connection in memory. */
+function connection(): { client: Duplex; server: Duplex } {
+  const end = (other: () => Duplex): Duplex =>
+    new Duplex({
+      read() {},
+      write(chunk, _encoding, done) {
+        other().push(chunk)
+        done()
+      },
+      final(done) {
+        other().push(null)
+        done()
+      },
+    })
+  const client: Duplex = end(() => server)
+  const server: Duplex = end(() => client)
+  return { client, server }
+}
+
+let server: Server
+let seen: HttpRequest[]
+let pair: ReturnType<typeof connection>
+let received: string
+
+beforeEach(() => {
+  seen = []
+  received = ''
+  server = createServer({ maxHeaderSize: 64 * 1024 })
+  attach(server, 'connection', {
+    maxBodyBytes: 1000,
+    handler: async (request) => {
+      seen.push(request)
+      return { status: 200, headers: { 'Content-Type': 'application/json' }, body: `{"method":"${request.method}"}\n` }
+    },
+  })
+  pair = connection()
+  server.emit('connection', pair.server)
+  pair.client.on('data', (chunk: Buffer) => {
+    received += chunk.toString('latin1')
+  })
+})
+afterEach(() => {
+  pair.client.destroy()
+  pair.server.destroy()
+  server.close()
+})
+
+/** Waits until the connection has given `count` answers. */
+async function answers(count: number): Promise<string[]> {
+  for (;;) {
+    const found = received.split(/(?=HTTP\/1\.1 )/).filter((text) => /\r\n\r\n/.test(text))
+    if (found.length >= count) return found
+    await new Promise((resolve) => pair.client.once('data', resolve))
+  }
+}
+const send = (text: string) => pair.client.write(Buffer.from(text, 'latin1'))
+const host = 'Host: x\r\n'
+
+describe('verbs that node:http does not know', () => {
+  it.each(['LIST', 'SCAN', 'HELP', 'GET', 'PATCH'])('%s arrives as itself', async (method) => {
+    send(`${method} /v1/a HTTP/1.1\r\n${host}\r\n`)
+    await answers(1)
+    expect(seen[0]).toMatchObject({ method, target: '/v1/a' })
+  })
+
+  it('one after the other on one connection, with bodies that look like them', async () => {
+    const body = 'LIST /v1/evil HTTP/1.1\r\n\r\n'
+    send(`POST /v1/a HTTP/1.1\r\n${host}Content-Length: ${body.length * 2}\r\n\r\n`)
+    send(body)
+    send(body)
+    await answers(1)
+    send(`LIST /v1/b HTTP/1.1\r\n${host}\r\n`)
+    await answers(2)
+    send(`GET /v1/c HTTP/1.1\r\n${host}\r\n`)
+    await answers(3)
+    expect(seen.map(({ method, target }) => [method, target])).toEqual([
+      ['POST', '/v1/a'],
+      ['LIST', '/v1/b'],
+      ['GET', '/v1/c'],
+    ])
+    expect(Buffer.from(seen[0]?.body ?? []).toString()).toBe(body + body)
+  })
+
+  it('are not made of headers that arrive apart', async () => {
+    send(`GET /v1/a HTTP/1.1\r\n${host}X-A: b`)
+    send(`LIST : c\r\n\r\n`)
+    await answers(1)
+    expect(seen[0]?.method).toBe('GET')
+    expect(seen[0]?.rawHeaders).toContain('bLIST : c')
+  })
+
+  it.each(['LINK', 'BIND', 'LOCK'])('%s from a client is unknown', async (method) => {
+    send(`${method} /v1/a HTTP/1.1\r\n${host}\r\n`)
+    await answers(1)
+    expect(seen[0]?.method).toBe('unknown')
+  })
+})
+
+describe('limits', () => {
+  it('a body that says it is too large is 413 and the connection ends', async () => {
+    send(`POST /v1/a HTTP/1.1\r\n${host}Content-Length: 1001\r\n\r\n`)
+    const [answer] = await answers(1)
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /)
+    expect(answer).toContain('{"errors":["http: request body too large"]}')
+    expect(answer).toContain('Connection: close')
+    expect(seen).toEqual([])
+  })
+
+  it('a chunked body that becomes too large is 413', async () => {
+    send(`POST /v1/a HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n3e9\r\n${'x'.repeat(1001)}\r\n`)
+    expect((await answers(1))[0]).toMatch(/^HTTP\/1\.1 413 /)
+    expect(seen).toEqual([])
+  })
+
+  it('a body that ends early is never handed on', async () => {
+    send(`POST /v1/a HTTP/1.1\r\n${host}Content-Length: 10\r\n\r\nabc`)
+    pair.client.destroy()
+    pair.server.destroy()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(seen).toEqual([])
+  })
+
+  it('a HEAD answer has no body', async () => {
+    send(`HEAD /v1/a HTTP/1.1\r\n${host}\r\n`)
+    const [answer] = await answers(1)
+    expect(answer?.endsWith('\r\n\r\n')).toBe(true)
+  })
+})
+
+describe('an upgrade to something else than a WebSocket', () => {
+  const h2c = `${host}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n`
+
+  it('is ignored, as clients that offer HTTP/2 expect', async () => {
+    send(`GET /v1/a HTTP/1.1\r\n${h2c}\r\n`)
+    const [answer] = await answers(1)
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /)
+    expect(answer).toContain('{"method":"GET"}')
+    expect(answer).toContain('Connection: close')
+  })
+
+  it('keeps the body, however it arrives', async () => {
+    send(`POST /v1/a HTTP/1.1\r\n${h2c}Content-Length: 10\r\n\r\n12345`)
+    await new Promise((resolve) => setImmediate(resolve))
+    send('67890')
+    await answers(1)
+    expect(Buffer.from(seen[0]?.body ?? []).toString()).toBe('1234567890')
+  })
+})

@@ -1,0 +1,219 @@
+/** The handler on sockets: node:http or node:https, with Vault's verbs, limits and WebSocket upgrades. */
+import { createServer, type IncomingMessage, type Server, type ServerOptions, ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { HttpAnswer } from './envelope.ts'
+import { type Handler, type HttpRequest, plain } from './handler.ts'
+import { watchVerbs } from './verbs.ts'
+
+export interface ListenerOptions {
+  readonly handler: Handler
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  /** PEM; absent: plain HTTP. */
+  readonly tls?: { readonly cert: string; readonly key: string }
+  readonly maxBodyBytes?: number
+}
+
+export interface Listener {
+  /** "https://127.0.0.1:8200" */
+  readonly address: string
+  /** New certificates for connections from now on. */
+  setTls(tls: { readonly cert: string; readonly key: string }): void
+  /** Stops accepting, waits for what is under way up to `graceMs`, then cuts. */
+  close(grace: (until: Promise<void>) => Promise<void>): Promise<void>
+}
+
+const defaultMaxBodyBytes = 32 * 1024 * 1024
+const limits: ServerOptions = { maxHeaderSize: 64 * 1024, keepAliveTimeout: 60_000, requestTimeout: 120_000 }
+
+/** Resolves when it listens; rejects when it can't. */
+export async function listen(options: ListenerOptions): Promise<Listener> {
+  const { tls } = options
+  const secure = tls ? createTlsServer({ ...limits, ...tls, minVersion: 'TLSv1.2' }) : undefined
+  const server: Server = secure ?? createServer(limits)
+  const streams = attach(server, secure ? 'secureConnection' : 'connection', options)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port, options.host, resolve)
+  })
+  const { address, port, family } = server.address() as AddressInfo
+  return {
+    address: `${secure ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    setTls: (next) => secure?.setSecureContext({ ...next, minVersion: 'TLSv1.2' }),
+    close: async (grace) => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeIdleConnections()
+      for (const stream of streams) stream.destroy()
+      await grace(closed)
+      server.closeAllConnections()
+    },
+  }
+}
+
+/** Answers what arrives on a server's connections; the result are the open streams. */
+export function attach(
+  server: Server,
+  event: 'connection' | 'secureConnection',
+  options: Attached,
+): ReadonlySet<Duplex> {
+  const methodOf = watchVerbs(server, event)
+  const streams = new Set<Duplex>()
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    serve(options, methodOf(request), request, response)
+  })
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    streams.add(socket)
+    socket.on('close', () => streams.delete(socket))
+    void upgrade(options, methodOf(request, true), request, socket, head)
+  })
+  return streams
+}
+
+type Attached = Pick<ListenerOptions, 'handler' | 'maxBodyBytes'>
+
+function serve(options: Attached, method: string, request: IncomingMessage, response: ServerResponse): void {
+  const send = (body: Uint8Array | undefined) => {
+    options.handler(requestOf(method, request, body, (listener) => response.once('close', listener))).then(
+      (answer) => write(method, response, answer),
+      () => write(method, response, plain(500, ['internal error'])),
+    )
+  }
+  if (request.headers['content-length'] === undefined && request.headers['transfer-encoding'] === undefined) {
+    // No body to wait for; the stream still has to run dry for the next request of the connection.
+    request.resume()
+    send(undefined)
+    return
+  }
+  readBody(request, options.maxBodyBytes ?? defaultMaxBodyBytes, (body) => {
+    if (body) {
+      send(body)
+    } else {
+      response.setHeader('Connection', 'close')
+      write(method, response, plain(413, ['http: request body too large']))
+    }
+  })
+}
+
+/** Undefined: too large; the rest is not read. A body that ends early is never handed on. */
+function readBody(request: IncomingMessage, maxBytes: number, done: (body: Uint8Array | undefined) => void): void {
+  const announced = Number(request.headers['content-length'] ?? 0)
+  if (announced > maxBytes) {
+    done(undefined)
+    return
+  }
+  const chunks: Buffer[] = []
+  let size = 0
+  let over = false
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length
+    if (over) return
+    if (size > maxBytes) {
+      over = true
+      chunks.length = 0
+      return done(undefined)
+    }
+    chunks.push(chunk)
+  })
+  request.on('end', () => {
+    if (!over) done(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))
+  })
+  request.on('error', () => undefined)
+}
+
+function requestOf(
+  method: string,
+  request: IncomingMessage,
+  body: Uint8Array | undefined,
+  onGone: (listener: () => void) => void,
+): HttpRequest {
+  const { socket } = request
+  return {
+    method,
+    target: request.url ?? '',
+    rawHeaders: request.rawHeaders,
+    remote: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 },
+    onGone,
+    ...(body ? { body } : {}),
+  }
+}
+
+function write(method: string, response: ServerResponse, answer: HttpAnswer): void {
+  const { body } = answer
+  if (typeof body === 'string' || body instanceof Uint8Array) {
+    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length
+    const headers = answer.status === 204 ? answer.headers : { ...answer.headers, 'Content-Length': length }
+    response.writeHead(answer.status, headers)
+    if (method === 'HEAD' || length === 0) response.end()
+    else response.end(body)
+    return
+  }
+  response.writeHead(answer.status, answer.headers)
+  void stream(response, body)
+}
+
+async function stream(response: ServerResponse, body: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    for await (const chunk of body) {
+      if (response.destroyed) return
+      if (!response.write(chunk)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
+    }
+    response.end()
+  } catch {
+    // Headers are gone: the only way to say that it is not complete.
+    response.destroy()
+  }
+}
+
+/** Anything but a WebSocket (HTTP/2 over plain text, which some clients offer with every first request) is not taken up: RFC 9110, 7.8. */
+async function upgrade(
+  options: Attached,
+  method: string,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  socket.on('error', () => socket.destroy())
+  const webSocket = request.headers.upgrade?.toLowerCase() === 'websocket'
+  const body = webSocket ? undefined : await restOf(request, socket, head, options.maxBodyBytes ?? defaultMaxBodyBytes)
+  if (body === 'refused')
+    return respond(method, request, socket, plain(400, ['this body needs a request without Upgrade']))
+  const answer = await options
+    .handler(requestOf(method, request, body, (listener) => socket.once('close', listener)))
+    .catch(() => plain(500, ['internal error']))
+  if (answer.upgrade) return answer.upgrade(socket, head)
+  const useless = webSocket && answer.status < 400
+  respond(method, request, socket, useless ? plain(400, ['this path does not accept a WebSocket']) : answer)
+}
+
+function respond(method: string, request: IncomingMessage, socket: Duplex, answer: HttpAnswer): void {
+  const response = new ServerResponse(request)
+  response.shouldKeepAlive = false
+  response.assignSocket(socket as Socket)
+  response.once('finish', () => socket.end())
+  write(method, response, answer)
+}
+
+/** Node stops reading a request that wants another protocol at the end of its headers. */
+async function restOf(
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  maxBytes: number,
+): Promise<Uint8Array | undefined | 'refused'> {
+  const length = Number(request.headers['content-length'] ?? 0)
+  if (request.headers['transfer-encoding'] !== undefined || !(length <= maxBytes)) return 'refused'
+  if (length === 0) return undefined
+  const chunks = [head]
+  let size = head.length
+  if (size < length) {
+    for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+      chunks.push(chunk)
+      size += chunk.length
+      if (size >= length) break
+    }
+  }
+  return size < length ? 'refused' : Buffer.concat(chunks).subarray(0, length)
+}

@@ -1,0 +1,36 @@
+import type { Clock } from '../../lib/clock.ts'
+import type { Incoming } from './exchange.ts'
+
+const deadlineMs = 90_000
+
+/** Costs nothing until someone asks for the signal. */
+export class Deadline {
+  readonly #clock: Clock
+  readonly #incoming: Incoming
+  readonly #started: number
+  #controller: AbortController | undefined
+  #cancel: (() => void) | undefined
+  exceeded = false
+
+  constructor(clock: Clock, incoming: Incoming) {
+    this.#clock = clock
+    this.#incoming = incoming
+    this.#started = clock.monotonic()
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller) return this.#controller.signal
+    const controller = new AbortController()
+    this.#controller = controller
+    this.#incoming.onGone?.(() => controller.abort(new Error('the client went away')))
+    this.#cancel = this.#clock.after(deadlineMs - (this.#clock.monotonic() - this.#started), () => {
+      this.exceeded = true
+      controller.abort(new Error('the request took too long'))
+    })
+    return controller.signal
+  }
+
+  end(): void {
+    this.#cancel?.()
+  }
+}

@@ -1,0 +1,104 @@
+/** One request on its way: what `http` read, what the steps found out, what `http` will write. */
+import type { Duplex } from 'node:stream'
+import type { Json, JsonObject, RawJson } from '../../lib/json/value.ts'
+import type { AuditedRequest } from '../contracts/audit.ts'
+import type { IssuedLease } from '../contracts/leases.ts'
+import type { Operation, Refusal, Reply, Verb } from '../contracts/request.ts'
+import type { Stored } from '../contracts/storage.ts'
+import type { Mount } from '../mounts/mount.ts'
+import type { RouteMatch } from '../mounts/route-table.ts'
+import type { Acl, Verdict } from '../policies/acl.ts'
+import type { LiveToken } from '../tokens/live-token.ts'
+import type { TokenRow } from '../tokens/token-row.ts'
+import type { Deadline } from './deadline.ts'
+import type { Converted } from './input/fields.ts'
+import type { LiveCall } from './live-call.ts'
+
+export interface Incoming {
+  /** 'help' for HELP and ?help=1. */
+  readonly verb: Verb | 'help'
+  /** Below /v1/, decoded; with a trailing slash for lists. */
+  readonly path: string
+  readonly query: Readonly<Record<string, string | readonly string[]>>
+  readonly headers: Readonly<Record<string, string | undefined>>
+  /** Empty when there is none. */
+  readonly token: string
+  /** As the header says, without surrounding slashes. */
+  readonly namespace: string
+  readonly wrapTtlMs: number
+  readonly remote: { readonly address: string; readonly port: number }
+  /** Absent or empty: no body. */
+  readonly body?: Uint8Array
+  /** Calls back when the client goes away. */
+  readonly onGone?: (listener: () => void) => void
+}
+
+export type Answer = {
+  readonly status: number
+  readonly requestId: string
+  readonly headers?: Readonly<Record<string, string>>
+} & (
+  | {
+      readonly kind: 'envelope'
+      readonly data: Json | RawJson
+      readonly lease?: IssuedLease
+      /** lease_duration without a lease. */
+      readonly leaseMs?: number
+      readonly warnings: readonly string[]
+      readonly auth: JsonObject | null
+      readonly topLevel: boolean
+    }
+  | { readonly kind: 'empty' }
+  | {
+      readonly kind: 'errors'
+      readonly errors: readonly string[]
+      readonly data?: Json
+      readonly warnings?: readonly string[]
+    }
+  | { readonly kind: 'document'; readonly body: Json }
+  | { readonly kind: 'raw'; readonly contentType: string; readonly body: Uint8Array | AsyncIterable<Uint8Array> }
+  | { readonly kind: 'upgrade'; readonly accept: (socket: Duplex, head: Uint8Array) => void }
+)
+
+/** What this request made and what is revoked when its answer cannot be given. */
+export interface Made {
+  readonly id: string
+  readonly token: string
+  readonly row: TokenRow
+}
+
+/** Filled from top to bottom by the steps, in the order that pipeline.ts lists them. */
+export interface Exchange {
+  readonly incoming: Incoming
+  readonly id: string
+  readonly now: number
+  readonly warnings: string[]
+  readonly deadline: Deadline
+  /** The body's object or the query, before conversion. */
+  given: JsonObject
+  /** From here on a refusal is audited. */
+  known: boolean
+  mount?: Mount
+  match?: RouteMatch
+  operation?: Operation
+  converted?: Converted | Refusal
+  rows?: Map<string, Stored | undefined>
+  token?: LiveToken
+  acl?: Acl
+  /** After this request; 0 when uses are not counted. */
+  remainingUses: number
+  /** This request was the token's last. */
+  lastUse: boolean
+  /** What `exists` said, for updates of routes that have it. */
+  existed?: boolean
+  verdict?: Verdict
+  call?: LiveCall
+  /** Set when the request's audit line is written apart from the response's. */
+  audited?: AuditedRequest
+  reply?: Reply
+  made?: Made
+  leaseId?: string
+}
+
+export const operationName = (x: Exchange): string =>
+  x.incoming.verb === 'update' && x.existed === false ? 'create' : x.incoming.verb
