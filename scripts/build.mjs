@@ -20,6 +20,24 @@ const sources = Math.max(
 )
 if (process.argv.includes('--if-stale') && existsSync(stamp) && statSync(stamp).mtimeMs > sources) process.exit(0)
 
+/**
+ * A chunk made of a CommonJS package exports only `default`; `await import('yaml')` in our source expects the names too, as Node
+ * gives them. So such imports go through a module that lists them.
+ */
+const namedExportsOfCommonJs = {
+  name: 'named exports of CommonJS',
+  setup(plugin) {
+    plugin.onResolve({ filter: /^(yaml|undici|pino)$/ }, (args) =>
+      args.kind === 'dynamic-import' ? { path: args.path, namespace: 'commonjs-names' } : undefined,
+    )
+    plugin.onLoad({ filter: /.*/, namespace: 'commonjs-names' }, async ({ path }) => {
+      const names = Object.keys(await import(path)).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name) && name !== 'default' && name !== 'module.exports')
+      const lines = names.map((name, i) => `const x${i} = all.${name}; export { x${i} as ${name} }`)
+      return { contents: [`import all from '${path}'`, 'export default all', ...lines].join('\n'), resolveDir: root }
+    })
+  },
+}
+
 const started = Date.now()
 const result = await build({
   absWorkingDir: root,
@@ -41,6 +59,7 @@ const result = await build({
   banner: {
     js: "import { createRequire as cofferRequire } from 'node:module'; const require = cofferRequire(import.meta.url);",
   },
+  plugins: [namedExportsOfCommonJs],
   logLevel: 'warning',
 })
 rmSync(join(root, 'dist'), { recursive: true, force: true })

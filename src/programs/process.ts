@@ -17,7 +17,7 @@ export function secureProcess(): void {
 }
 
 /** The process as programs see it. `stop` also fires when the parent that supervises us (COFFER_SUPERVISED) goes away. */
-export function realIo(_name: string): ProgramIo {
+export function realIo(): ProgramIo {
   const stop = new AbortController()
   let signals = 0
   const onSignal = (signal: NodeJS.Signals) => {

@@ -1,0 +1,60 @@
+import type { KubeObject } from '../../../kube/client.ts'
+import { pods, secrets } from '../../../kube/object-types.ts'
+import { type DemoContext, StepFailed, until } from './context.ts'
+
+export interface Condition {
+  readonly type: string
+  readonly status: string
+  readonly reason?: string
+  readonly message?: string
+}
+
+export const externalSecrets = {
+  group: 'external-secrets.io',
+  version: 'v1',
+  plural: 'externalsecrets',
+  kind: 'ExternalSecret',
+  namespaced: true,
+} as const
+export const secretStores = { ...externalSecrets, plural: 'secretstores', kind: 'SecretStore' } as const
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+
+export function conditionsOf(object: KubeObject | undefined): readonly Condition[] {
+  const status = object?.['status']
+  const conditions = isRecord(status) ? status['conditions'] : undefined
+  if (!Array.isArray(conditions)) return []
+  return conditions.filter(
+    (c): c is Condition => isRecord(c) && typeof c['type'] === 'string' && typeof c['status'] === 'string',
+  )
+}
+
+export const externalSecretConditions = async (context: DemoContext) =>
+  conditionsOf(await context.kube.get(externalSecrets, { namespace: 'default', name: 'my-app-secrets' }))
+
+/** The decoded key `config` of the Kubernetes Secret that the seed's ExternalSecret makes. */
+export async function syncedSecret(context: DemoContext): Promise<{ config: string; object: KubeObject } | undefined> {
+  const object = await context.kube.get(secrets, { namespace: 'default', name: 'my-app-secrets' })
+  const data = object?.['data']
+  const config = isRecord(data) ? data['config'] : undefined
+  return object && typeof config === 'string' ? { config: Buffer.from(config, 'base64').toString(), object } : undefined
+}
+
+/** The running pod of the seed's Deployment. */
+export const appPod = (context: DemoContext) =>
+  until(context, { what: 'a running pod of Deployment my-app', part: 'workloads', withinMs: 30_000 }, async () => {
+    const { items } = await context.kube.list(pods, { namespace: 'default', labelSelector: 'app=my-app' })
+    return items.find(
+      (pod) => isRecord(pod['status']) && pod['status']['phase'] === 'Running' && !pod.metadata.deletionTimestamp,
+    )
+  })
+
+/** What `kubectl logs` shows. */
+export async function podLog(context: DemoContext, pod: string, container: string): Promise<string> {
+  const answer = await context.kube.raw({
+    method: 'GET',
+    path: `/api/v1/namespaces/default/pods/${pod}/log?container=${container}`,
+  })
+  if (answer.status !== 200) throw new StepFailed('workloads', `logs of ${pod}/${container}: status ${answer.status}`)
+  return answer.body
+}
