@@ -34,22 +34,21 @@ function runDev(name: string, args: readonly string[], env: Record<string, strin
   return { child, dir, home, text: () => text, ended: new Promise((done) => child.once('exit', (code) => done(code))) }
 }
 
-/** Processes whose command line or environment names the run's folder. */
+/** Processes whose command line or environment names the run's folder, as "pid command line". */
 function processesOf(dir: string): string[] {
   if (process.platform !== 'linux') return []
   return readdirSync('/proc')
     .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
-    .filter((pid) => {
+    .flatMap((pid) => {
       try {
-        return (
-          readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(dir) ||
-          readFileSync(`/proc/${pid}/environ`, 'utf8').includes(dir)
-        )
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+        const names = command.includes(dir) || readFileSync(`/proc/${pid}/environ`, 'utf8').includes(dir)
+        return names ? [`${pid} ${command}`] : []
       } catch {
-        return false
+        // It ended between the listing and the look.
+        return []
       }
     })
-    .map((pid) => `${pid} ${readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')}`)
 }
 
 async function eventually(what: string, withinMs: number, probe: () => boolean): Promise<void> {

@@ -27,13 +27,13 @@ export interface TestServer {
   close(): Promise<void>
 }
 
-export async function startServer(options: { config?: string; init?: boolean } = {}): Promise<TestServer> {
+export async function startServer(options: { auditDirectories?: string[]; init?: boolean } = {}): Promise<TestServer> {
   const dir = mkdtempSync(join(tmpdir(), 'coffer-e2e-'))
   for (const name of ['data', 'audit', 'home']) mkdirSync(join(dir, name))
   const config = join(dir, 'server.hcl')
   writeFileSync(
     config,
-    `listener "tcp" {\n  address = "127.0.0.1:0"\n  tls_disable = true\n}\nstorage "lmdb" {\n  path = "${dir}/data"\n}\naudit_file_directories = ["${dir}/audit"]\n${options.config ?? ''}`,
+    `listener "tcp" {\n  address = "127.0.0.1:0"\n  tls_disable = true\n}\nstorage "lmdb" {\n  path = "${dir}/data"\n}\naudit_file_directories = ${JSON.stringify([`${dir}/audit`, ...(options.auditDirectories ?? [])])}\n`,
   )
   let output = ''
   const server: TestServer = {

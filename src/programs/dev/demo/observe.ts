@@ -9,14 +9,13 @@ export interface Condition {
   readonly message?: string
 }
 
-export const externalSecrets = {
+const externalSecrets = {
   group: 'external-secrets.io',
   version: 'v1',
   plural: 'externalsecrets',
   kind: 'ExternalSecret',
   namespaced: true,
 } as const
-export const secretStores = { ...externalSecrets, plural: 'secretstores', kind: 'SecretStore' } as const
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 

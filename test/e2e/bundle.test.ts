@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { root } from './server-process.ts'
+
+interface Output {
+  readonly entryPoint?: string
+  readonly inputs: Readonly<Record<string, object>>
+  readonly imports: readonly { readonly path: string; readonly kind: string; readonly external?: boolean }[]
+}
+
+/** esbuild's own account of the build. */
+const meta: { outputs: Record<string, Output> } = JSON.parse(readFileSync(join(root, 'dist/meta.json'), 'utf8'))
+const heavy = ['zod', 'undici', 'pino', 'yaml', 'ws', 'lmdb']
+
+const chunkOf = (entry: string) => {
+  const found = Object.keys(meta.outputs).find((path) => meta.outputs[path]?.entryPoint === entry)
+  if (found === undefined) throw new Error(`the build has no chunk for ${entry}`)
+  return found
+}
+
+/** What is loaded before the first line of `entry` runs: the chunk and all that it imports statically. */
+function loadedAtStart(entry: string): { packages: string[]; externals: string[]; sources: string[] } {
+  const chunks = new Set<string>()
+  const externals = new Set<string>()
+  const visit = (path: string) => {
+    if (chunks.has(path)) return
+    chunks.add(path)
+    for (const one of meta.outputs[path]?.imports ?? []) {
+      if (one.kind === 'dynamic-import') continue
+      if (one.external) externals.add(one.path)
+      else visit(one.path)
+    }
+  }
+  visit(chunkOf(entry))
+  const inputs = [...chunks].flatMap((path) => Object.keys(meta.outputs[path]?.inputs ?? {}))
+  return {
+    sources: inputs.filter((path) => path.startsWith('src/')),
+    packages: [...new Set(inputs.flatMap((path) => packageOf(path) ?? []))],
+    externals: [...externals],
+  }
+}
+
+const packageOf = (path: string) => /^.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]
+
+describe('what is loaded at start', () => {
+  it.each(['src/main.ts', 'src/programs/cli.ts', 'src/programs/agent.ts'])('by %s holds no heavy package', (entry) => {
+    const { packages, externals, sources } = loadedAtStart(entry)
+    expect(sources).toContain(entry)
+    expect(packages.filter((name) => heavy.includes(name))).toEqual([])
+    expect(externals.filter((name) => !isBuiltin(name))).toEqual([])
+  })
+
+  it('by src/main.ts is none of the programs: each is loaded when it is asked for', () => {
+    const { sources } = loadedAtStart('src/main.ts')
+    expect(sources.sort()).toEqual(['src/main.ts', 'src/programs/process.ts', 'src/programs/table.ts'])
+  })
+
+  it('would be noticed: the packages are in the build under these names', () => {
+    const everywhere = new Set(
+      Object.values(meta.outputs).flatMap(({ inputs, imports }) => [
+        ...Object.keys(inputs).flatMap((path) => packageOf(path) ?? []),
+        ...imports.map(({ path }) => path),
+      ]),
+    )
+    expect(heavy.filter((name) => !everywhere.has(name))).toEqual([])
+    expect(loadedAtStart('src/programs/server.ts').packages).toContain('zod')
+  })
+})
