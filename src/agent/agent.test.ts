@@ -205,6 +205,42 @@ describe('the agent', () => {
     },
   )
 
+  it('is no longer stale when the server answers again, even if it only says that the secret is gone', async () => {
+    start()
+    await until(() => content() !== '' && server.listeners === 1)
+    server.stop()
+    await until(() => logged('stale since').length > 0)
+    server.secrets.clear()
+    server.mode = 'up'
+    for (let i = 0; i < 10; i++) await clock.advance(5000)
+    await until(() => logged('no secret exists').length > 0)
+    expect(logged('no longer stale')).toHaveLength(1)
+    expect(content()).toBe(expected('canary-value', 1))
+  })
+
+  it('neither hurries nor says stale again and again while one of three paths fails', async () => {
+    const names = ['a', 'b', 'c']
+    for (const name of names) server.put(name, { x: name })
+    const contents = names.map((n) => `{{ with secret "secret/data/${n}" }}{{ .Data.data.x }}{{ end }}`).join('')
+    start({ templates: [template({ contents })] })
+    await until(() => content() === 'abc' && server.listeners === 1)
+    await until(() => server.asked('secret/data').length >= 6)
+    server.broken.add('secret/data/c')
+    server.put('c', { x: 'C' })
+    await until(() => logged('stale since').length > 0)
+    const before = server.requests.length
+    for (let i = 0; i < 60; i++) {
+      server.put(i % 2 === 0 ? 'a' : 'b', { x: String(i % 10) })
+      await clock.advance(1000)
+    }
+    expect(logged('stale since')).toHaveLength(1)
+    expect(server.requests.length - before).toBeLessThan(150)
+    server.broken.clear()
+    for (let i = 0; i < 3; i++) await clock.advance(5000)
+    await until(() => content() === '89C')
+    expect(logged('no longer stale')).toHaveLength(1)
+  })
+
   it('tries again after at most five seconds while the server is away', async () => {
     start()
     await until(() => content() !== '' && server.listeners === 1)
@@ -229,7 +265,11 @@ describe('the agent', () => {
     await until(() => content() === expected('hidden', 2))
   })
 
-  it('logs in again when the server no longer knows the token', async () => {
+  it.each([
+    ["Coffer's words", ['permission denied']],
+    ["Vault's words", ['2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n']],
+  ])('logs in again when the server no longer knows the token (%s)', async (_, words) => {
+    server.badToken = words
     start()
     await until(() => content() !== '' && server.listeners === 1)
     server.validTokens.clear()
@@ -237,6 +277,36 @@ describe('the agent', () => {
     await until(() => content() === expected('again', 2))
     expect(server.logins).toBe(2)
     await until(() => readFileSync(join(folder, '.vault-token'), 'utf8') === 'hvs.canary-token-2')
+  })
+
+  it('keeps a token that it may not renew until it nears its end, and does not log in over and over', async () => {
+    server.renewalDenied = true
+    start()
+    await until(() => content() !== '' && server.listeners === 1)
+    await until(() => logged('error renewing token').length > 0 || server.logins > 1)
+    for (let i = 0; i < 20; i++) await clock.advance(100_000)
+    expect(server.logins).toBe(1)
+    for (let i = 0; i < 20; i++) await clock.advance(100_000)
+    await until(() => server.logins === 2)
+  })
+
+  it('keeps a lease that it may not renew and makes no credentials over and over', async () => {
+    const lease = { lease_id: 'database/creds/app/1', renewable: true, lease_duration: 600 }
+    server.leased.set('database/creds/app', { data: { username: 'first' }, lease })
+    server.renewalDenied = true
+    const contents = '{{ with secret "database/creds/app" }}{{ .Data.username }}{{ end }}'
+    start({ templates: [template({ contents })] })
+    await until(() => content() === 'first')
+    for (let i = 0; i < 4; i++) await clock.advance(100_000)
+    expect(server.asked('database/creds/app')).toHaveLength(1)
+  })
+
+  it('pauses between logins when tokens end as soon as they come', async () => {
+    server.tokenTtl = 0
+    start()
+    await until(() => content() !== '' && server.logins > 1)
+    for (let i = 0; i < 300; i++) await new Promise((resolve) => setImmediate(resolve))
+    expect(server.logins).toBeLessThan(4)
   })
 
   it('renews the token at once and then before it ends', async () => {
@@ -346,6 +416,33 @@ describe('the agent', () => {
     expect(statSync(file()).mode & 0o777).toBe(0o600)
     await until(() => commands.length === 1)
     expect(commands).toEqual(['reload'])
+  })
+
+  it('leaves no timer behind when it ends while a file cannot be written', async () => {
+    writeFileSync(join(folder, 'secrets'), 'a file where the folder should be')
+    let timers = 0
+    const after = clock.after.bind(clock)
+    clock.after = (ms, fn) => {
+      timers += 1
+      const done = () => {
+        timers -= 1
+      }
+      const cancel = after(ms, () => {
+        done()
+        fn()
+      })
+      let cancelled = false
+      return () => {
+        if (!cancelled) done()
+        cancelled = true
+        cancel()
+      }
+    }
+    const { stop, ended } = start({ templateConfig: { exit_on_retry_failure: false } })
+    await until(() => logged('cannot write').length > 0 && server.listeners === 1)
+    stop.abort(new Error('SIGTERM'))
+    await ended
+    expect(timers).toBe(0)
   })
 
   it('sets the permissions that were asked for', async () => {

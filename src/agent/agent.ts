@@ -55,6 +55,8 @@ class Agent {
   readonly #dependencies: Dependencies
   readonly #feed: ChangeFeed
   readonly #closers: (() => Promise<void>)[] = []
+  /** Ends with #stop. */
+  readonly #work = new Set<Promise<unknown>>()
   #runner: Runner | undefined
   #jobs: readonly TemplateJob[] = []
   #sinks: readonly FileSink[] = []
@@ -109,6 +111,8 @@ class Agent {
 
   async close(): Promise<void> {
     this.#stop.abort(new Error('the agent ends'))
+    // A file half written and a command that runs still belong to it.
+    await Promise.allSettled(this.#work)
     for (const close of this.#closers.reverse()) await close().catch(() => undefined)
   }
 
@@ -157,9 +161,12 @@ class Agent {
 
   /** Work that runs until the agent ends; what it fails with ends the agent. */
   #watch(work: Promise<unknown>) {
-    work.catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) this.#end?.reject(error)
-    })
+    const watched = work
+      .catch((error: unknown) => {
+        if (!this.#stop.signal.aborted) this.#end?.reject(error)
+      })
+      .finally(() => this.#work.delete(watched))
+    this.#work.add(watched)
   }
 
   #onToken(auth: AuthInfo) {
@@ -167,11 +174,13 @@ class Agent {
     const written = Promise.all(this.#sinks.map((sink) => sink.write(auth.client_token, signal)))
     this.#watch(written)
     if (!this.#o.config.exitAfterAuth) return
-    this.#watch(
-      Promise.all([written, this.#runner?.allRendered()]).then(() => {
+    Promise.all([written, this.#runner?.allRendered()]).then(
+      () => {
         this.#o.log.info('sinks written and templates rendered, ending')
         this.#end?.resolve()
-      }),
+      },
+      // #watch has told.
+      () => undefined,
     )
   }
 

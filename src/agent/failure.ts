@@ -17,8 +17,7 @@ export function kindOf(error: unknown): FailureKind {
   if (!(error instanceof ResponseError)) return 'refused'
   if (error.status >= 500) return 'outage'
   if (error.status === 429 || error.status === 412) return 'busy'
-  // The wire has no code for this; Vault's own agent decides by these words too.
-  if (error.status === 403 && error.errors.some((line) => line.includes('invalid token'))) return 'token'
+  if (error.tokenInvalid) return 'token'
   return 'refused'
 }
 

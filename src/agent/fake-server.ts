@@ -12,6 +12,11 @@ export class FakeServer {
   loginStatus = 200
   logins = 0
   tokenTtl = 3600
+  /** What a token that the server does not know is answered; Vault from 1.17 on adds "invalid token". */
+  badToken = ['permission denied']
+  /** Paths that answer 500. */
+  readonly broken = new Set<string>()
+  renewalDenied = false
   readonly #listeners = new Set<{ push: (message: string) => void; end: () => void }>()
 
   readonly transport: Transport = { send: async (request) => this.#send(request) }
@@ -81,8 +86,7 @@ export class FakeServer {
     if (this.mode === 'sealed') return failure(503, 'Vault is sealed')
     const path = request.path.replace(/^\/v1\//, '').split('?')[0] ?? ''
     if (path === 'auth/kubernetes/login') return this.#login()
-    if (!this.validTokens.has(request.headers['X-Vault-Token'] ?? ''))
-      return failure(403, 'permission denied', 'invalid token')
+    if (!this.validTokens.has(request.headers['X-Vault-Token'] ?? '')) return failure(403, ...this.badToken)
     return this.#answer(path)
   }
 
@@ -105,6 +109,8 @@ export class FakeServer {
   }
 
   #answer(path: string): TransportResponse {
+    if (this.broken.has(path)) return failure(500, 'internal error')
+    if (this.renewalDenied && /renew/.test(path)) return failure(403, '1 error occurred:\n\t* permission denied\n\n')
     if (path === 'auth/token/renew-self') return success({ auth: { ...this.#auth(), client_token: 'kept' } })
     if (path.startsWith('sys/internal/ui/mounts/')) return this.#mount(path.slice('sys/internal/ui/mounts/'.length))
     if (this.mode === 'denying') return failure(403, '1 error occurred:\n\t* permission denied\n\n')

@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts'
+import { hclogLine } from '../lib/hclog-line.ts'
 import type { LogLevel } from './config/agent-config.ts'
 
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>
@@ -23,14 +24,12 @@ export function createLog(o: {
   write: (line: string) => void
 }): AgentLog {
   const state = { level: o.level }
-  const line = o.format === 'json' ? jsonLine : standardLine
   const make = (name: string): AgentLog => {
     const log =
-      (level: LogLevel) =>
+      (level: Exclude<LogLevel, 'trace'>) =>
       (message: string, fields: Fields = {}) => {
         if (ranks[level] < ranks[state.level]) return
-        const at = new Date(o.clock.now()).toISOString()
-        o.write(`${line({ at, level, name, message, fields })}\n`)
+        o.write(`${hclogLine({ at: o.clock.now(), level, name, message, fields }, o.format)}\n`)
       }
     return {
       debug: log('debug'),
@@ -44,32 +43,4 @@ export function createLog(o: {
     }
   }
   return make('agent')
-}
-
-interface Line {
-  readonly at: string
-  readonly level: LogLevel
-  readonly name: string
-  readonly message: string
-  readonly fields: Fields
-}
-
-/** `2026-01-02T03:04:05.678Z [INFO]  agent.auth.handler: authenticating: key=value` */
-function standardLine({ at, level, name, message, fields }: Line): string {
-  const pairs = Object.entries(fields).flatMap(([key, value]) =>
-    value === undefined ? [] : [`${key}=${quoted(String(value))}`],
-  )
-  const tail = pairs.length > 0 ? `: ${pairs.join(' ')}` : ''
-  return `${at} ${`[${level.toUpperCase()}]`.padEnd(7)} ${name}: ${oneLine(message)}${tail}`
-}
-
-const quoted = (text: string): string => (/[\s"=]/.test(text) || text === '' ? JSON.stringify(text) : text)
-const oneLine = (text: string): string =>
-  text
-    .split('\n')
-    .map((line) => line.trim())
-    .join(' ')
-
-function jsonLine({ at, level, name, message, fields }: Line): string {
-  return JSON.stringify({ '@level': level, '@message': message, '@module': name, '@timestamp': at, ...fields })
 }

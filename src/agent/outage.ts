@@ -9,11 +9,15 @@ export interface OutageState {
   readonly reason: string
 }
 
-/** Knows whether the server answers. Says so in the log once when it stops and once when it does again. */
+/**
+ * Knows whether the server answers, by who asks it (the login, each secret): while one of them gets no answer there is
+ * an outage, however often others do. Says so in the log once when it begins and once when it ends.
+ */
 export class Outage {
   readonly #clock: Clock
   readonly #log: AgentLog
-  readonly #onRecovery = new Set<() => void>()
+  /** Who got no answer the last time, with what to call when somebody else gets one. */
+  readonly #waiting = new Map<object, () => void>()
   #state: OutageState | undefined
   #armed = false
 
@@ -31,8 +35,11 @@ export class Outage {
     this.#armed = true
   }
 
-  failed(error: unknown) {
-    if (this.#state || !this.#armed) return
+  /** `retry` is called when another gets an answer: the server may be back before the next try of `who` is due. */
+  failed(who: object, error: unknown, retry: () => void = () => {}) {
+    if (!this.#armed) return
+    this.#waiting.set(who, retry)
+    if (this.#state) return
     const since = this.#clock.now()
     this.#state = { since, reason: describe(error) }
     this.#log.warn(`stale since ${rfc3339(since)}: the server does not answer, files keep their last values`, {
@@ -40,22 +47,28 @@ export class Outage {
     })
   }
 
-  answered() {
+  /** Any answer, a refusal too. */
+  answered(who: object) {
+    this.#waiting.delete(who)
+    for (const retry of [...this.#waiting.values()]) retry()
+    this.#end()
+  }
+
+  /** `who` asks no more. */
+  forget(who: object) {
+    this.#waiting.delete(who)
+    this.#end()
+  }
+
+  #end() {
     const state = this.#state
-    if (!state) return
+    if (!state || this.#waiting.size > 0) return
     this.#state = undefined
     const lasted = Math.max(0, Math.round((this.#clock.now() - state.since) / 1000)) * 1000
     this.#log.info(`no longer stale: the server answers again`, {
       stale_since: rfc3339(state.since),
       lasted: formatGoDuration(lasted),
     })
-    for (const fn of [...this.#onRecovery]) fn()
-  }
-
-  /** Calls back at each recovery until the returned function is called. */
-  onRecovery(fn: () => void): () => void {
-    this.#onRecovery.add(fn)
-    return () => this.#onRecovery.delete(fn)
   }
 }
 

@@ -25,6 +25,8 @@ export async function serveStatus(at: ListenAt, options: StatusServerOptions): P
     )
     server.listen('socketPath' in at ? { path: at.socketPath } : at, resolve)
   })
+  // A connection that could not be accepted (no file left) must not end the agent.
+  server.on('error', () => undefined)
   server.unref()
   return async () => {
     server.closeAllConnections()

@@ -15,7 +15,8 @@ export interface CliRun {
 
 export interface CliRunOptions {
   readonly env?: Record<string, string>
-  readonly stdin?: string
+  readonly stdin?: string | Readable
+  readonly signal?: AbortSignal
   readonly name?: 'coffer' | 'vault'
   answer?(request: TransportRequest): Partial<TransportResponse>
 }
@@ -29,12 +30,12 @@ export async function runFake(argv: readonly string[], options: CliRunOptions = 
   const status = await runCli(argv, {
     name: options.name ?? 'vault',
     version: '0.0.0',
-    stdin: Readable.from([options.stdin ?? '']),
+    stdin: options.stdin instanceof Readable ? options.stdin : Readable.from([options.stdin ?? '']),
     stdout: out,
     stderr: err,
     env: { VAULT_ADDR: 'http://127.0.0.1:8200', VAULT_MAX_RETRIES: '0', ...options.env },
     clock: new FakeClock(),
-    signal: new AbortController().signal,
+    signal: options.signal ?? new AbortController().signal,
     openTransport: (given) => {
       connected.push(given)
       return transport

@@ -1,5 +1,6 @@
 import { closest } from '../lib/closest.ts'
 import { parseVaultDuration } from '../lib/duration.ts'
+import { parseGoBool } from '../lib/go-bool.ts'
 import { Failure } from './command.ts'
 
 /** Flags as Go's flag package takes them: -x, --x, -x=v, -x v; a bool takes no next argument. */
@@ -114,11 +115,4 @@ function checked(name: string, spec: FlagSpec, value: string): string {
     case 'list':
       return value
   }
-}
-
-/** strconv.ParseBool */
-export function parseGoBool(text: string): boolean | undefined {
-  if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)) return true
-  if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(text)) return false
-  return undefined
 }

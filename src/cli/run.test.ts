@@ -1,3 +1,5 @@
+import { getEventListeners } from 'node:events'
+import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { commands } from './catalogue.ts'
 import { runFake } from './fake-context.ts'
@@ -9,6 +11,27 @@ describe('the command line', () => {
     for (const word of ['Usage: vault <command>', 'kv ', 'server ', 'operator ']) expect(out).toContain(word)
     expect(out).not.toContain('injector')
     expect((await runFake([], { name: 'coffer' })).out).toContain('injector')
+  })
+
+  it('ends with 130 when it is interrupted while it waits for stdin', async () => {
+    const stop = new AbortController()
+    const stdin = new PassThrough()
+    const running = runFake(['kv', 'put', 'secret/x', 'value=-'], { stdin, signal: stop.signal })
+    stdin.write('half')
+    stop.abort(new Error('SIGINT'))
+    expect(await running).toMatchObject({ status: 130, out: '', err: '', requests: [] })
+    expect(getEventListeners(stop.signal, 'abort')).toEqual([])
+  })
+
+  it('leaves nothing on the signal of the process', async () => {
+    const { signal } = new AbortController()
+    await runFake(['kv', 'put', 'secret/x', 'value=-'], { stdin: 'v', signal })
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
+  it('takes a timeout of 0 for the default, not for none of the time', async () => {
+    const { connected } = await runFake(['list', 'secret/x'], { env: { VAULT_CLIENT_TIMEOUT: '0' } })
+    expect(connected[0]?.timeoutMs).toBe(60_000)
   })
 
   it('says coffer when it is called coffer', async () => {

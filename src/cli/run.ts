@@ -8,8 +8,17 @@ import { type Flags, parseFlags } from './flags.ts'
 import { commandHelp, groupHelp, overview } from './help.ts'
 import { Session } from './session.ts'
 
-/** -> exit status: 0; 1 wrong use or local trouble; 2 the server said no, was not there, or is sealed; 127 no such command. */
+/**
+ * -> exit status: 0; 1 wrong use or local trouble; 2 the server said no, was not there, or is sealed; 127 no such
+ * command; 130 interrupted.
+ */
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
+  const { stdin } = context
+  // Whoever waits for stdin must not wait on after Ctrl-C; a hidden prompt ends itself and puts the terminal right.
+  const onAbort = () => {
+    if (!('isRaw' in stdin) || stdin.isRaw !== true) stdin.destroy()
+  }
+  context.signal.addEventListener('abort', onAbort, { once: true })
   try {
     return await dispatch(argv, context)
   } catch (error) {
@@ -17,6 +26,8 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
     if (!(error instanceof Failure) && !(error instanceof TransportError)) throw error
     context.stderr.write(`${error.message}\n`)
     return error instanceof Failure ? error.status : 1
+  } finally {
+    context.signal.removeEventListener('abort', onAbort)
   }
 }
 

@@ -1,12 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pemText } from '../lib/pem-text.ts'
+import { setting } from '../lib/setting.ts'
 import { type Query, VaultClient } from '../sdk/client.ts'
 import type { Envelope } from '../sdk/envelope.ts'
 import { type NodeTransportOptions, readPem } from '../sdk/node-transport.ts'
 import type { Transport } from '../sdk/transport.ts'
 import { type CliContext, Failure } from './command.ts'
 import type { FlagSpecs, Flags } from './flags.ts'
-import { boolSetting, durationSetting, intSetting, setting } from './settings.ts'
+import { boolSetting, durationSetting, intSetting } from './settings.ts'
 import { readTokenFile } from './token-file.ts'
 
 /** Where the server is and who asks; every command that talks to it has these. */
@@ -113,7 +115,7 @@ export class Session {
     return {
       address: this.address(),
       skipVerify: skipFlag ?? boolSetting(env, 'SKIP_VERIFY') ?? false,
-      timeoutMs: durationSetting(env, 'CLIENT_TIMEOUT') ?? 60_000,
+      timeoutMs: durationSetting(env, 'CLIENT_TIMEOUT') || 60_000,
       ...(ca !== undefined && { caCertPem: ca }),
       ...(clientCert !== undefined && { clientCert: readPem(clientCert) }),
       ...(clientKey !== undefined && { clientKey: readPem(clientKey) }),
@@ -124,16 +126,13 @@ export class Session {
   #certificateAuthorities(): string | undefined {
     const { env } = this.#context
     const bytes = setting(env, 'CACERT_BYTES')?.value
-    if (bytes !== undefined && !this.#flags.has('ca-cert')) return decodePem(bytes)
+    if (bytes !== undefined && !this.#flags.has('ca-cert')) return pemText(bytes)
     const file = this.#flags.text('ca-cert') ?? setting(env, 'CACERT')?.value
     if (file !== undefined) return readPem(file)
     const folder = this.#flags.text('ca-path') ?? setting(env, 'CAPATH')?.value
     return folder === undefined ? undefined : readFolder(folder)
   }
 }
-
-/** VAULT_CACERT_BYTES is PEM, or base64 of it. */
-const decodePem = (text: string) => (text.includes('-----BEGIN') ? text : Buffer.from(text, 'base64').toString('utf8'))
 
 function readFolder(folder: string): string {
   try {

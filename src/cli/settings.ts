@@ -1,19 +1,7 @@
 import { parseVaultDuration } from '../lib/duration.ts'
+import { parseGoBool } from '../lib/go-bool.ts'
+import { type Env, setting } from '../lib/setting.ts'
 import { Failure } from './command.ts'
-import { parseGoBool } from './flags.ts'
-
-export type Env = Readonly<Record<string, string | undefined>>
-
-const prefixes = ['COFFER_', 'VAULT_', 'BAO_']
-
-/** COFFER_X, then VAULT_X, then BAO_X; an empty variable counts as absent. */
-export function setting(env: Env, name: string): { readonly value: string; readonly from: string } | undefined {
-  for (const prefix of prefixes) {
-    const value = env[prefix + name]
-    if (value !== undefined && value !== '') return { value, from: prefix + name }
-  }
-  return undefined
-}
 
 export function boolSetting(env: Env, name: string): boolean | undefined {
   const found = setting(env, name)

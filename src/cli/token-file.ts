@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { type Env, setting } from '../lib/setting.ts'
 import { Failure } from './command.ts'
-import { type Env, setting } from './settings.ts'
 
 /** Where `login` keeps the token: VAULT_TOKEN_PATH, else ~/.vault-token. */
 export function tokenFilePath(env: Env): string | undefined {

@@ -13,7 +13,7 @@ import type { KeyedCertificate } from '../lib/x509/certificates.ts'
 import { type InjectorArguments, injectorFlags, readArguments } from './injector/arguments.ts'
 import { lineLogger } from './injector/log-lines.ts'
 import type { Program, ProgramIo } from './program.ts'
-import { announceReady } from './ready.ts'
+import { announceReady } from './server/ready.ts'
 
 /** The webhook that adds the agent to pods. */
 export const program: Program = {

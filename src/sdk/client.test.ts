@@ -11,6 +11,14 @@ const clientOf = (transport: ReturnType<typeof fakeTransport>, more = {}) =>
   new VaultClient({ transport, clock: new FakeClock(), address, maxRetries: 0, ...more })
 
 describe('VaultClient', () => {
+  it('refuses a token that no header can hold, without showing it', async () => {
+    const transport = fakeTransport(() => envelopeOf({ data: {} }))
+    const asked = clientOf(transport, { token: 'hvs.canary\nX-Other: 1' }).read('a')
+    await expect(asked).rejects.toThrow(TransportError)
+    await expect(asked).rejects.toThrow(/^(?!.*canary).*non-printable/s)
+    expect(transport.requests).toEqual([])
+  })
+
   it('sends token, namespace, wrap TTL and the request mark', async () => {
     const transport = fakeTransport(() => envelopeOf({ data: {} }))
     const client = clientOf(transport, { token: () => 'hvs.one', namespace: 'team' })
@@ -77,9 +85,13 @@ describe('VaultClient', () => {
   })
 
   it('takes accepted statuses as answers', async () => {
-    const client = clientOf(fakeTransport(() => ({ status: 503, body: '{"sealed":true}' })))
-    const response = await client.request({ method: 'GET', path: 'sys/health', accept: [503] })
-    expect(response.document).toEqual({ sealed: true })
+    const transport = fakeTransport(() => ({ status: 503, body: '{"sealed":true}' }))
+    const clock = new FakeClock()
+    const client = clientOf(transport, { maxRetries: 2, clock })
+    const asked = client.request({ method: 'GET', path: 'sys/health', accept: [503] })
+    await clock.advance(10_000)
+    expect((await asked).document).toEqual({ sealed: true })
+    expect(transport.requests).toHaveLength(1)
   })
 })
 

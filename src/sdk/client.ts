@@ -88,7 +88,8 @@ export class VaultClient {
 
   async request(request: VaultRequest): Promise<VaultResponse> {
     const wire = this.#wire(request)
-    const answer = await this.#sendWithRetries(wire, request.signal)
+    refuseUnsendable(wire.headers)
+    const answer = await this.#sendWithRetries(wire, request)
     const response = readResponse(answer)
     if (answer.status < 400 || request.accept?.includes(answer.status)) return response
     throw new ResponseError({
@@ -120,14 +121,15 @@ export class VaultClient {
     return typeof token === 'function' ? token() : token
   }
 
-  async #sendWithRetries(wire: TransportRequest, signal?: AbortSignal): Promise<TransportResponse> {
+  async #sendWithRetries(wire: TransportRequest, request: VaultRequest): Promise<TransportResponse> {
+    const { accept = [], signal } = request
     const { transport, clock, maxRetries = 2 } = this.#options
     for (let attempt = 1; ; attempt++) {
       const last = attempt > maxRetries
       let waitMs = 1000 * attempt
       try {
         const answer = await transport.send(wire, signal)
-        if (last || !mayRepeat(answer.status)) return answer
+        if (last || !mayRepeat(answer.status) || accept.includes(answer.status)) return answer
         waitMs = retryAfterMs(answer.headers['retry-after']) ?? waitMs
       } catch (error) {
         if (last || !(error instanceof TransportError) || !unsent(error, wire.method)) throw error
@@ -135,6 +137,14 @@ export class VaultClient {
       await clock.sleep(waitMs, signal)
     }
   }
+}
+
+/** Node would refuse them too, but with a text and a place that say nothing to whoever set the variable. */
+function refuseUnsendable(headers: Readonly<Record<string, string>>): void {
+  const bad = Object.entries(headers).find(([, value]) => /[^\t\x20-\x7e\x80-\xff]/.test(value))?.[0]
+  if (bad === undefined) return
+  const what = bad === 'X-Vault-Token' ? 'the configured Vault token' : `the header ${bad}`
+  throw new TransportError(`${what} contains non-printable characters and cannot be used`, { sent: false })
 }
 
 const mayRepeat = (status: number) => status === 412 || status === 429 || (status >= 500 && status !== 501)

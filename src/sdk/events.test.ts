@@ -77,6 +77,15 @@ describe('events', () => {
     expect(run.asked.length).toBeLessThan(20)
   })
 
+  it('are asked for ever more rarely by a token that may not subscribe', async () => {
+    const run = follow(Array.from({ length: 30_000 }, () => new SocketRefused(403)))
+    await run.clock.advance(24 * 3_600_000)
+    await run.stop()
+    expect(run.seen).toEqual(['lost'])
+    expect(run.asked.length).toBeGreaterThan(100)
+    expect(run.asked.length).toBeLessThan(700)
+  })
+
   it('say when the server has none', async () => {
     const run = follow([new SocketRefused(404)])
     await run.clock.advance(60_000)

@@ -47,11 +47,11 @@ export interface SubscribeOptions {
   readonly clock: Clock
   readonly signal: AbortSignal
   readonly random?: RandomBytes
-  /** Longest pause between tries; default 10 s. After 'unsupported' it is 5 min. */
+  /** Longest pause between tries; default 10 s. After 'unsupported', and once refused by policy, it is 5 min. */
   readonly maxPauseMs?: number
 }
 
-const unsupportedPauseMs = 300_000
+const refusedPauseMs = 300_000
 const firstPauseMs = 250
 
 /** Change notices for ever: connects again after each cut, with growing, jittered pauses. Returns when the signal aborts. */
@@ -67,7 +67,7 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Serv
     if (signal.aborted) return
     if (attempt.unsupported) yield 'unsupported'
     else if (failures === 1) yield 'lost'
-    const pauseMs = attempt.unsupported ? unsupportedPauseMs : pauseAfter(failures, options)
+    const pauseMs = attempt.unsupported ? refusedPauseMs : pauseAfter(failures, attempt, options)
     await clock.sleep(pauseMs, signal).catch(() => undefined)
   }
 }
@@ -75,13 +75,16 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Serv
 interface Attempt {
   readonly messages?: AsyncIterable<string>
   readonly unsupported?: boolean
+  /** The token may not subscribe, or not yet: most policies grant only the secrets. */
+  readonly denied?: boolean
 }
 
 async function tryConnect(options: SubscribeOptions): Promise<Attempt> {
   try {
     return { messages: await options.connect(pathOf(options), headersOf(options), options.signal) }
   } catch (error) {
-    return { unsupported: error instanceof SocketRefused && (error.status === 404 || error.status === 400) }
+    const status = error instanceof SocketRefused ? error.status : 0
+    return { unsupported: status === 404 || status === 400, denied: status === 403 }
   }
 }
 
@@ -100,8 +103,8 @@ async function* noticesOf(messages: AsyncIterable<string>): AsyncGenerator<Serve
   }
 }
 
-function pauseAfter(failures: number, options: SubscribeOptions): number {
-  const capMs = options.maxPauseMs ?? 10_000
+function pauseAfter(failures: number, attempt: Attempt, options: SubscribeOptions): number {
+  const capMs = attempt.denied ? refusedPauseMs : (options.maxPauseMs ?? 10_000)
   const chance = ((options.random ?? systemRandom)(1)[0] ?? 0) / 256
   return Math.min(capMs, firstPauseMs * 2 ** Math.min(failures - 1, 16)) * (0.5 + chance / 2)
 }

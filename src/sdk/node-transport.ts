@@ -37,7 +37,9 @@ export function createNodeTransport(options: NodeTransportOptions): Transport {
           `${options.address} redirects to another host (${safeOrigin(location)}): set the address to that server`,
         )
       }
-      return exchange({ target, agent, options, request: { ...request, path }, ...(signal && { signal }) })
+      // The location is whole: it has the address's own path in it.
+      const there = { ...target, prefix: '' }
+      return exchange({ target: there, agent, options, request: { ...request, path }, ...(signal && { signal }) })
     },
     close: async () => agent.destroy(),
   }

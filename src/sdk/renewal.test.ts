@@ -114,6 +114,31 @@ describe('the lifetime of a token', () => {
     })
   })
 
+  it('that may not renew itself is used until the grace', async () => {
+    const clock = new FakeClock()
+    const body = JSON.stringify({ errors: ['1 error occurred:\n\t* permission denied\n\n'] })
+    const transport = fakeTransport(() => ({ status: 403, body }))
+    let end = ''
+    const failures: number[] = []
+    const watching = watchToken({
+      client: new VaultClient({ transport, clock }),
+      auth: { client_token: 'hvs.mine', lease_duration: 100, renewable: true },
+      clock,
+      random: () => new Uint8Array([0]),
+      signal: new AbortController().signal,
+      onError: (_, retryMs) => failures.push(retryMs),
+    }).then((how) => {
+      end = how
+    })
+    await clock.advance(89_000)
+    expect(end).toBe('')
+    await clock.advance(2000)
+    await watching
+    expect(end).toBe('expiring')
+    expect(transport.requests).toHaveLength(1)
+    expect(failures).toEqual([90_000])
+  })
+
   it('ends at once when the server no longer knows it', async () => {
     const clock = new FakeClock()
     const transport = fakeTransport(() => ({ status: 403, body: '{"errors":["permission denied"]}' }))

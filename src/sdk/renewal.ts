@@ -11,7 +11,10 @@ export interface WatchedLease {
 
 export interface LifetimeOptions {
   readonly lease: WatchedLease
-  /** Asks for more time and says what it got. A ResponseError 400, 403 or 404 means that the lease is gone. */
+  /**
+   * Asks for more time and says what it got. A ResponseError 400, 404 or of an invalid token means that the lease is
+   * gone; any other 403 only that this token may not renew it.
+   */
   renew(signal: AbortSignal): Promise<WatchedLease>
   readonly clock: Clock
   readonly random: RandomBytes
@@ -37,6 +40,10 @@ export async function watchLifetime(options: LifetimeOptions): Promise<LifetimeE
   for (let failures = 0; ; ) {
     const outcome = await tryRenew(options)
     if (outcome === 'lost') return 'lost'
+    if (outcome.denied) {
+      options.onError?.(outcome.error, Math.max(0, state.leftMs() - state.graceMs))
+      return state.waitForGrace()
+    }
     if (outcome.lease) {
       failures = 0
       state.renewed(outcome.lease)
@@ -45,8 +52,9 @@ export async function watchLifetime(options: LifetimeOptions): Promise<LifetimeE
       failures += 1
     }
     const sleepMs = failures === 0 ? state.nextRenewalMs() : state.backOffMs(failures)
-    if (state.leftMs() - sleepMs <= state.graceMs) return state.waitForGrace()
-    if (!outcome.lease) options.onError?.(outcome.error, sleepMs)
+    const last = state.leftMs() - sleepMs <= state.graceMs
+    if (!outcome.lease) options.onError?.(outcome.error, last ? Math.max(0, state.leftMs() - state.graceMs) : sleepMs)
+    if (last) return state.waitForGrace()
     await sleepLong(clock, sleepMs, signal)
   }
 }
@@ -73,7 +81,10 @@ export function watchToken(
   })
 }
 
-type Outcome = 'lost' | { lease: WatchedLease; error?: undefined } | { lease?: undefined; error: unknown }
+type Outcome =
+  | 'lost'
+  | { lease: WatchedLease; denied?: undefined; error?: undefined }
+  | { lease?: undefined; denied: boolean; error: unknown }
 
 async function tryRenew(options: LifetimeOptions): Promise<Outcome> {
   try {
@@ -82,8 +93,9 @@ async function tryRenew(options: LifetimeOptions): Promise<Outcome> {
     return { lease }
   } catch (error) {
     if (options.signal.aborted) throw options.signal.reason
-    if (error instanceof ResponseError && [400, 403, 404].includes(error.status)) return 'lost'
-    return { error }
+    if (!(error instanceof ResponseError)) return { error, denied: false }
+    if (error.tokenInvalid || error.status === 400 || error.status === 404) return 'lost'
+    return { error, denied: error.status === 403 }
   }
 }
 

@@ -28,6 +28,15 @@ export class ResponseError extends Error {
     this.url = details.url
     this.response = details.response
   }
+
+  /**
+   * The token is unknown, expired or revoked, whatever the path. The wire has no code for it: a refusal by policy
+   * says "1 error occurred: ...", a bad token the bare words (Vault adds "invalid token" from 1.17 on).
+   */
+  get tokenInvalid(): boolean {
+    if (this.status !== 403) return false
+    return this.errors.some((line) => line.includes('invalid token') || line.trim() === 'permission denied')
+  }
 }
 
 function describe(details: ConstructorParameters<typeof ResponseError>[0]): string {

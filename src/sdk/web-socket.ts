@@ -27,7 +27,13 @@ export function createSocketConnector(options: NodeTransportOptions & { readonly
     signal.addEventListener('abort', onAbort, { once: true })
     socket.once('close', () => signal.removeEventListener('abort', onAbort))
     const queue = new MessageQueue(socket)
-    await opened(socket)
+    try {
+      await opened(socket)
+    } catch (error) {
+      // After a refusal "close" never comes.
+      signal.removeEventListener('abort', onAbort)
+      throw error
+    }
     keepAlive(socket, options.clock)
     return queue
   }

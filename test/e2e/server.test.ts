@@ -105,7 +105,7 @@ describe('a server process', () => {
     expect(enable.status).toBe(400)
     expect(enable.json.errors).toEqual(['file_path is not a regular file'])
     expect((await server.request('GET', 'sys/audit')).json.data).not.toHaveProperty('full/')
-    expect((await server.request('GET', 'secret/data/kept')).status).toBe(200)
+    expect((await server.request('GET', 'sys/mounts')).status).toBe(200)
   })
 })
 

@@ -7,7 +7,7 @@ import type { AuthInfo } from '../../sdk/envelope.ts'
 import { loginKubernetes } from '../../sdk/login/kubernetes.ts'
 import { type LifetimeEnd, watchToken } from '../../sdk/renewal.ts'
 import type { KubernetesMethod } from '../config/agent-config.ts'
-import { AgentFailure, describe, kindOf } from '../failure.ts'
+import { AgentFailure, describe, type FailureKind, kindOf } from '../failure.ts'
 import { linkedAbort } from '../linked-abort.ts'
 import type { AgentLog } from '../log.ts'
 import type { Outage } from '../outage.ts'
@@ -31,17 +31,21 @@ const outageBackoffMs = 5000
 
 /** Logs in, keeps the token alive, logs in again when it can't be kept. Ends only by the signal or an AgentFailure. */
 export async function runAutoAuth(options: AutoAuthOptions, signal: AbortSignal): Promise<never> {
-  const { holder, log, onToken } = options
+  const { holder, log, onToken, clock, method } = options
   log.info('starting auth handler')
-  for (;;) {
+  for (let shortLived = 0; ; ) {
     const auth = await login(options, signal)
     log.info('authentication successful, sending token to sinks')
     holder.set(auth)
     onToken(auth)
     log.info('starting renewal process')
+    const began = clock.monotonic()
     const end = await hold(options, auth, signal)
     log.info(end === 'lost' ? 'the token is no longer valid' : 'the token can not be renewed further, logging in again')
     if (end === 'lost') holder.reject(auth.client_token)
+    // One revoked token is replaced at once; tokens that all end as soon as they come must not become a storm of logins.
+    shortLived = clock.monotonic() - began < method.minBackoffMs ? shortLived + 1 : 0
+    if (shortLived > 1) await clock.sleep(backoff(shortLived - 2, options), signal)
   }
 }
 
@@ -52,12 +56,13 @@ async function login(options: AutoAuthOptions, signal: AbortSignal): Promise<Aut
     log.info('authenticating')
     try {
       const auth = await tryLogin(options, signal)
-      outage.answered()
+      outage.answered(holder)
       return auth
     } catch (error) {
       if (signal.aborted) throw signal.reason
-      const kind = kindOf(error)
-      if (kind === 'outage') outage.failed(error)
+      const kind = loginFailure(error)
+      if (kind === 'outage') outage.failed(holder, error)
+      else if (!(error instanceof AgentFailure)) outage.answered(holder)
       if (kind === 'refused') refusals += 1
       const text = explain(error, options.method)
       holder.failed(text)
@@ -78,9 +83,15 @@ async function tryLogin({ method, client }: AutoAuthOptions, signal: AbortSignal
   return loginKubernetes(client, { role, mountPath, jwt, signal, ...(namespace ? { namespace } : {}) })
 }
 
+/** A login brings no token of its own: what would mean a bad one elsewhere is a refusal. */
+function loginFailure(error: unknown): FailureKind {
+  const kind = kindOf(error)
+  return kind === 'token' ? 'refused' : kind
+}
+
 function explain(error: unknown, method: KubernetesMethod): string {
   const text = describe(error)
-  if (kindOf(error) !== 'refused' || error instanceof AgentFailure) return text
+  if (loginFailure(error) !== 'refused' || error instanceof AgentFailure) return text
   return `login as role "${method.role}" at ${method.mountPath}/login was refused: ${text}. Check that the role exists there and that it is bound to this pod's service account and namespace`
 }
 
@@ -101,12 +112,12 @@ async function hold(options: AutoAuthOptions, auth: AuthInfo, signal: AbortSigna
     random,
     signal: watch.signal,
     onRenewed: (lease) => {
-      outage.answered()
+      outage.answered(holder)
       holder.renewed(lease.leaseDuration)
       log.info('renewed auth token')
     },
     onError: (error, retryMs) => {
-      if (kindOf(error) === 'outage') outage.failed(error)
+      if (kindOf(error) === 'outage') outage.failed(holder, error)
       log.warn('error renewing token', { error: describe(error), backoff: formatGoDuration(Math.round(retryMs)) })
     },
   })

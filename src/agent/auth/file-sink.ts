@@ -12,6 +12,7 @@ export class FileSink {
   readonly #random: RandomBytes
   readonly #log: AgentLog
   #wanted = 0
+  #writing: Promise<void> = Promise.resolve()
 
   constructor(o: { config: FileSinkConfig; clock: Clock; random: RandomBytes; log: AgentLog }) {
     this.#config = o.config
@@ -39,7 +40,8 @@ export class FileSink {
     const { path, mode } = this.#config
     while (turn === this.#wanted) {
       try {
-        await replaceFile(path, Buffer.from(token, 'utf8'), { mode, random: this.#random })
+        // One after another: an older token whose write takes longer must not take the newer one's place.
+        await this.#inTurn(() => replaceFile(path, Buffer.from(token, 'utf8'), { mode, random: this.#random }))
         this.#log.info('token written', { path })
         return
       } catch (error) {
@@ -47,6 +49,12 @@ export class FileSink {
         await this.#clock.sleep(1000 + (2000 * (this.#random(1)[0] ?? 0)) / 256, signal)
       }
     }
+  }
+
+  #inTurn(write: () => Promise<void>): Promise<void> {
+    const done = this.#writing.then(write)
+    this.#writing = done.catch(() => undefined)
+    return done
   }
 }
 

@@ -133,6 +133,22 @@ EOT
     expect(read(minimal, { COFFER_ADDR: 'http://c', VAULT_ADDR: 'http://v' }).server.address).toBe('http://c')
   })
 
+  it('takes VAULT_CACERT_BYTES as PEM and as base64 of it', () => {
+    const pem = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n'
+    expect(read(minimal, { VAULT_CACERT_BYTES: pem }).server.caCertBytes).toBe(pem)
+    const base64 = Buffer.from(pem).toString('base64')
+    expect(read(minimal, { VAULT_CACERT_BYTES: base64 }).server.caCertBytes).toBe(pem)
+  })
+
+  it('never tries again without a pause: a backoff of 0 is the default', () => {
+    const hcl = 'auto_auth { method "kubernetes" { min_backoff = "0s" max_backoff = 0 config = { role = "r" } } }\n'
+    expect(read(hcl).method).toMatchObject({ minBackoffMs: 1000, maxBackoffMs: 300_000 })
+  })
+
+  it('names the variable that is wrong as it is set', () => {
+    expect(() => read(minimal, { COFFER_SKIP_VERIFY: 'yes' })).toThrow('COFFER_SKIP_VERIFY must be true or false')
+  })
+
   it('does not take VAULT_SKIP_VERIFY=false for true', () => {
     expect(read(minimal, { VAULT_SKIP_VERIFY: 'false' }).server.skipVerify).toBe(false)
     expect(() => read(minimal, { VAULT_SKIP_VERIFY: 'yes' })).toThrow('VAULT_SKIP_VERIFY must be true or false')

@@ -1,5 +1,7 @@
 import { parseHcl } from '../../lib/hcl/parse.ts'
 import { HclError, type HclObject } from '../../lib/hcl/tree.ts'
+import { pemText } from '../../lib/pem-text.ts'
+import type { Env } from '../../lib/setting.ts'
 import type {
   AgentConfig,
   FileSinkConfig,
@@ -8,7 +10,7 @@ import type {
   LogLevel,
   ServerConfig,
 } from './agent-config.ts'
-import { type Environment, setting, settingDuration, settingFlag, settingNumber } from './environment.ts'
+import { settingDuration, settingFlag, settingNumber, settingText } from './environment.ts'
 import { ConfigError, Section } from './section.ts'
 import { readTemplate, readTemplating } from './templates.ts'
 
@@ -23,7 +25,7 @@ export interface ConfigFlags {
 }
 
 /** Files (HCL or JSON; of repeated settings the last counts, lists add up), then the environment, then flags. Throws ConfigError. */
-export function readConfig(files: readonly ConfigFile[], env: Environment, flags: ConfigFlags = {}): AgentConfig {
+export function readConfig(files: readonly ConfigFile[], env: Env, flags: ConfigFlags = {}): AgentConfig {
   const top = new Section('', { items: files.flatMap((file) => parseFile(file).items) })
   const autoAuth = top.section('auto_auth')
   if (!autoAuth) throw new ConfigError('"auto_auth" is missing: coffer agent needs a method to log in with')
@@ -42,8 +44,8 @@ export function readConfig(files: readonly ConfigFile[], env: Environment, flags
     templates: top.sections('template').map(({ section }) => readTemplate(section)),
     templating: readTemplating(top.section('template_config')),
     listeners: top.sections('listener').map(({ label, section }) => readListener(label, section)),
-    logLevel: readLevel(flags.logLevel ?? setting(env, 'LOG_LEVEL') ?? top.text('log_level')),
-    logFormat: readFormat(flags.logFormat ?? setting(env, 'LOG_FORMAT') ?? top.text('log_format')),
+    logLevel: readLevel(flags.logLevel ?? settingText(env, 'LOG_LEVEL') ?? top.text('log_level')),
+    logFormat: readFormat(flags.logFormat ?? settingText(env, 'LOG_FORMAT') ?? top.text('log_format')),
   }
   refuseCache(top)
   askAlways(top)
@@ -100,8 +102,8 @@ function readMethod(autoAuth: Section): KubernetesMethod {
     ...(namespace ? { namespace } : {}),
     role,
     tokenPath: config.text('token_path') || '/var/run/secrets/kubernetes.io/serviceaccount/token',
-    minBackoffMs: section.duration('min_backoff') ?? 1000,
-    maxBackoffMs: section.duration('max_backoff') ?? 300_000,
+    minBackoffMs: section.duration('min_backoff') || 1000,
+    maxBackoffMs: section.duration('max_backoff') || 300_000,
     exitOnErr: section.flag('exit_on_err') ?? false,
   }
   if (method.minBackoffMs > method.maxBackoffMs) throw section.problem('min_backoff', 'is longer than max_backoff')
@@ -122,22 +124,23 @@ function readSink(label: string | undefined, section: Section): FileSinkConfig {
   return { path, mode }
 }
 
-function readServer(vault: Section, env: Environment): ServerConfig {
+function readServer(vault: Section, env: Env): ServerConfig {
   const retry = vault.section('retry')
   const retries = settingNumber(env, 'MAX_RETRIES') ?? vaultRetries(retry?.number('num_retries'))
   retry?.end()
+  const caCertBytes = settingText(env, 'CACERT_BYTES')
   const optional = {
-    caCert: setting(env, 'CACERT') ?? vault.text('ca_cert'),
-    caPath: setting(env, 'CAPATH') ?? vault.text('ca_path'),
-    caCertBytes: setting(env, 'CACERT_BYTES'),
-    clientCert: setting(env, 'CLIENT_CERT') ?? vault.text('client_cert'),
-    clientKey: setting(env, 'CLIENT_KEY') ?? vault.text('client_key'),
-    tlsServerName: setting(env, 'TLS_SERVER_NAME') ?? vault.text('tls_server_name'),
-    namespace: setting(env, 'NAMESPACE') ?? vault.text('namespace'),
+    caCert: settingText(env, 'CACERT') ?? vault.text('ca_cert'),
+    caPath: settingText(env, 'CAPATH') ?? vault.text('ca_path'),
+    caCertBytes: caCertBytes && pemText(caCertBytes),
+    clientCert: settingText(env, 'CLIENT_CERT') ?? vault.text('client_cert'),
+    clientKey: settingText(env, 'CLIENT_KEY') ?? vault.text('client_key'),
+    tlsServerName: settingText(env, 'TLS_SERVER_NAME') ?? vault.text('tls_server_name'),
+    namespace: settingText(env, 'NAMESPACE') ?? vault.text('namespace'),
   }
   const skip = vault.flag('tls_skip_verify')
   for (const key of ['ca_cert', 'ca_path', 'client_cert', 'client_key', 'tls_server_name', 'namespace']) vault.text(key)
-  const address = setting(env, 'ADDR') ?? vault.text('address')
+  const address = settingText(env, 'ADDR') ?? vault.text('address')
   vault.text('address')
   vault.end(['default_headers', 'tls_min_version'])
   return {

@@ -1,4 +1,5 @@
 import { parseVaultDuration } from '../../lib/duration.ts'
+import { parseGoBool } from '../../lib/go-bool.ts'
 import { blocks } from '../../lib/hcl/read.ts'
 import { type HclItem, type HclObject, type HclValue, isHclList, isHclObject } from '../../lib/hcl/tree.ts'
 import { JsonNumber } from '../../lib/json/value.ts'
@@ -34,7 +35,7 @@ export class Section {
   flag(key: string): boolean | undefined {
     const value = this.#value(key)
     if (value === undefined || typeof value === 'boolean') return value
-    const read = typeof value === 'string' ? parseBool(value) : undefined
+    const read = typeof value === 'string' ? parseGoBool(value) : undefined
     if (read === undefined) throw this.problem(key, 'must be true or false')
     return read
   }
@@ -119,9 +120,3 @@ export class Section {
 
 /** Keys whose value is an object: they are no labels. */
 const keysOfObjects = new Set(['config', 'retry', 'method', 'sink', 'agent_api', 'persist'])
-
-/** Go's strconv.ParseBool; undefined for anything else. */
-export function parseBool(text: string): boolean | undefined {
-  if (/^(1|t|T|true|TRUE|True)$/.test(text)) return true
-  return /^(0|f|F|false|FALSE|False)$/.test(text) ? false : undefined
-}

@@ -6,15 +6,17 @@ export function environmentFunctions(
   env: Readonly<Record<string, string | undefined>>,
   clock: Pick<Clock, 'now'>,
 ): Readonly<Record<string, GoFunction>> {
-  const get = (name: Value) => env[String(name)] ?? ''
+  const find = (name: Value) => (Object.hasOwn(env, String(name)) ? env[String(name)] : undefined)
+  const get = (name: Value) => find(name) ?? ''
   return {
     env: { params: ['string'], call: get },
     envOrDefault: { params: ['string', 'string'], call: (name, otherwise) => get(name) || String(otherwise) },
     mustEnv: {
       params: ['string'],
       call: (name) => {
-        const value = env[String(name)]
-        if (value === undefined) throw new Error(`mustEnv: the environment has no ${String(name)}`)
+        const value = find(name)
+        // The name may have come out of a secret; one that is written in the template stands in the error's place.
+        if (value === undefined) throw new Error('the environment has no such variable')
         return value
       },
     },

@@ -96,12 +96,16 @@ describe('template functions', () => {
       '{{ parseJSON .s }}',
       '{{ parseInt .s }}',
       '{{ parseBool .s }}',
+      '{{ mustEnv .s }}',
       '{{ secret .s .s }}',
     ]) {
       expect(() => render(text, '{"s":"{canary!"}'), text).not.toThrow('canary')
       if (!text.includes('secret')) expect(() => render(text, '{"s":"{canary!"}'), text).toThrow('error calling')
     }
-    expect(() => render('{{ mustEnv "NONE" }}')).toThrow('the environment has no NONE')
+    expect(() => render('{{ mustEnv "NONE" }}')).toThrow(
+      '<mustEnv "NONE">: error calling mustEnv: the environment has no such variable',
+    )
+    expect(render('{{ env "constructor" }}')).toBe('')
   })
 
   it('knows which functions only consul-template has', () => {

@@ -29,6 +29,8 @@ export class Runner {
   readonly #allRendered: Promise<void>
   #finish = () => {}
   #done = false
+  readonly #unwritten = new Set<TemplateJob>()
+  #cancelRetry = () => {}
 
   constructor(options: RunnerOptions) {
     this.#o = options
@@ -50,13 +52,17 @@ export class Runner {
 
   /** For ever; ends by the signal or an AgentFailure. */
   async run(signal: AbortSignal): Promise<never> {
-    for (;;) {
-      await this.#pass()
-      await this.#work.wait(signal)
+    try {
+      for (;;) {
+        await this.#pass(signal)
+        await this.#work.wait(signal)
+      }
+    } finally {
+      this.#cancelRetry()
     }
   }
 
-  async #pass(): Promise<void> {
+  async #pass(signal: AbortSignal): Promise<void> {
     const { jobs, dependencies, runCommand, log } = this.#o
     const commands = new Set<string>()
     for (const job of jobs) {
@@ -67,7 +73,7 @@ export class Runner {
     }
     dependencies.keepOnly(new Set(jobs.flatMap((job) => [...job.used])))
     for (const command of commands) {
-      await runCommand(command).catch((error: unknown) => {
+      await runCommand(command, signal).catch((error: unknown) => {
         if (!this.#done || !(error instanceof AgentFailure)) throw error
         log.error(`(runner) ${error.message}`)
       })
@@ -106,8 +112,11 @@ export class Runner {
     log.error(`(runner) ${text}`)
     if (error instanceof TemplateError) return
     // A disk that is full may have room again.
-    clock.after(retryWriteMs, () => {
-      job.dirty = true
+    this.#unwritten.add(job)
+    this.#cancelRetry()
+    this.#cancelRetry = clock.after(retryWriteMs, () => {
+      for (const one of this.#unwritten) one.dirty = true
+      this.#unwritten.clear()
       this.#work.fire()
     })
   }

@@ -92,12 +92,24 @@ export class Dependency {
 
   /** For ever; ends by the signal or an AgentFailure. */
   async run(signal: AbortSignal): Promise<never> {
-    for (;;) {
-      const envelope = await this.#fetchUntilAnswered(signal)
-      const refresh: Refresh = envelope ? refreshOf(envelope, this.#o.clock.now()) : { kind: 'static' }
-      this.#refresh = refresh
-      if (refresh.kind === 'renew') await this.#renewUntilOver(refresh, signal)
-      else await this.#sleepOrPoke(this.#waitMs(refresh), signal)
+    const { clock } = this.#o
+    try {
+      for (let shortLived = 0; ; ) {
+        const envelope = await this.#fetchUntilAnswered(signal)
+        const refresh: Refresh = envelope ? refreshOf(envelope, clock.now()) : { kind: 'static' }
+        this.#refresh = refresh
+        if (refresh.kind !== 'renew') {
+          await this.#sleepOrPoke(this.#waitMs(refresh), signal)
+          continue
+        }
+        const began = clock.monotonic()
+        await this.#renewUntilOver(refresh, signal)
+        // Leases that end as soon as they come must not become a stream of new credentials.
+        shortLived = clock.monotonic() - began < 1000 ? shortLived + 1 : 0
+        if (shortLived > 0) await clock.sleep(Math.min(60_000, 500 * 2 ** shortLived), signal)
+      }
+    } finally {
+      this.#o.outage.forget(this)
     }
   }
 
@@ -144,7 +156,7 @@ export class Dependency {
     this.#failingSince = undefined
     this.#error = undefined
     outage.arm()
-    outage.answered()
+    outage.answered(this)
     onValue(this)
   }
 
@@ -155,7 +167,8 @@ export class Dependency {
     const first = this.#error !== text
     this.#error = text
     this.#failingSince ??= this.#lastSuccess === undefined ? undefined : clock.now()
-    if (o.kind === 'outage') outage.failed(error)
+    if (o.kind === 'outage') outage.failed(this, error, () => this.poke())
+    else outage.answered(this)
     const retryMs = this.#retryMs(o)
     const line = `(view) ${nameOf(this.request)}: ${text} (retry attempt ${o.failures + 1} after "${formatGoDuration(retryMs)}")`
     if (this.#lastSuccess !== undefined) {
@@ -210,13 +223,13 @@ export class Dependency {
         return { leaseDuration: envelope?.lease_duration ?? 0, renewable: envelope?.renewable ?? false }
       },
       onRenewed: ({ leaseDuration }) => {
-        outage.answered()
+        outage.answered(this)
         this.#validUntil = clock.now() + leaseDuration * 1000
         this.#lastSuccess = clock.now()
         this.#failingSince = undefined
       },
       onError: (error, retryMs) => {
-        if (kindOf(error) === 'outage') outage.failed(error)
+        if (kindOf(error) === 'outage') outage.failed(this, error)
         this.#failingSince ??= clock.now()
         log.warn(`(view) ${nameOf(this.request)}: the lease could not be renewed`, {
           error: describe(error),
@@ -228,13 +241,8 @@ export class Dependency {
 
   /** Setting a timer for more than 2^31 ms fires at once, and leases of 32 days are usual: a day at a time. */
   async #sleepOrPoke(ms: number, signal: AbortSignal): Promise<void> {
-    const unsubscribe = this.#o.outage.onRecovery(() => this.poke())
-    try {
-      for (let left = ms; left > 0; left -= longestSleepMs) {
-        if (await this.#pokedWithin(Math.min(left, longestSleepMs), signal)) return
-      }
-    } finally {
-      unsubscribe()
+    for (let left = ms; left > 0; left -= longestSleepMs) {
+      if (await this.#pokedWithin(Math.min(left, longestSleepMs), signal)) return
     }
   }
 

@@ -30,9 +30,8 @@ export class Mounts {
       this.#known.set(mount.path, mount)
       return mount
     } catch (error) {
-      if (error instanceof ResponseError && (error.status === 403 || error.status === 404)) {
-        if (!error.errors.some((line) => line.includes('invalid token'))) return undefined
-      }
+      if (!(error instanceof ResponseError) || error.tokenInvalid) throw error
+      if (error.status === 403 || error.status === 404) return undefined
       throw error
     }
   }

@@ -1,3 +1,4 @@
+import { setting } from '../../lib/setting.ts'
 import type { AuthInfo, Envelope } from '../../sdk/envelope.ts'
 import { loginKubernetes } from '../../sdk/login/kubernetes.ts'
 import { loginToken } from '../../sdk/login/token.ts'
@@ -6,7 +7,6 @@ import { askHidden } from '../input/hidden-prompt.ts'
 import { readKeyValues, readTextArgument } from '../input/key-values.ts'
 import { line, printField, printSecret, warn } from '../output/secret.ts'
 import { connectionFlags, fieldFlag, formatFlag } from '../session.ts'
-import { setting } from '../settings.ts'
 import { writeTokenFile } from '../token-file.ts'
 
 export const login: Command = {

@@ -11,7 +11,8 @@ import { readAll } from './stream-text.ts'
  * given twice becomes a list; "\@" starts a value that begins with "@".
  */
 export async function readKeyValues(args: readonly string[], stdin: Readable): Promise<JsonObject> {
-  const data: Record<string, Json> = {}
+  // No prototype: "__proto__" is a key like any other.
+  const data: Record<string, Json> = Object.create(null)
   const fromStdin = once(() => readAll(stdin))
   for (const arg of args) {
     if (arg === '-') Object.assign(data, objectFrom(await fromStdin(), 'stdin'))
@@ -44,9 +45,9 @@ async function valueFrom(arg: string, fromStdin: () => Promise<string>): Promise
 
 function addPair(data: Record<string, Json>, arg: string, value: string): void {
   const key = arg.slice(0, arg.indexOf('='))
-  const before = Object.hasOwn(data, key) ? data[key] : undefined
+  const before = data[key]
   const next = before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value]
-  Object.defineProperty(data, key, { value: next, enumerable: true, configurable: true, writable: true })
+  data[key] = next
 }
 
 function objectFrom(content: string, where: string): JsonObject {

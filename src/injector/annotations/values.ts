@@ -1,4 +1,5 @@
 import { parseGoDuration } from '../../lib/duration.ts'
+import { parseGoBool } from '../../lib/go-bool.ts'
 
 /** Why a pod is refused. `message` is the field's text; `hint` names the annotation where that text does not. */
 export class Denial extends Error {
@@ -13,9 +14,9 @@ export class Denial extends Error {
 
 /** strconv.ParseBool, with "" as false (the injector's rule). */
 export function goBool(text: string): boolean {
-  if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(text)) return true
-  if (['0', 'f', 'F', 'false', 'FALSE', 'False', ''].includes(text)) return false
-  throw new Denial(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`)
+  const read = text === '' ? false : parseGoBool(text)
+  if (read === undefined) throw new Denial(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`)
+  return read
 }
 
 export function goUint(text: string): number {

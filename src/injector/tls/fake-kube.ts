@@ -7,9 +7,12 @@ export class InProcessKube {
   found: MutatingWebhookConfiguration | undefined
   patches = 0
   readonly #conflict: boolean
+  #failures: number
 
-  constructor(given?: { caBundle: string; conflict?: boolean }) {
+  /** `failures`: so many patches are answered 503. */
+  constructor(given?: { caBundle: string; conflict?: boolean; failures?: number }) {
     this.#conflict = given?.conflict ?? false
+    this.#failures = given?.failures ?? 0
     if (!given) return
     this.found = {
       apiVersion: 'admissionregistration.k8s.io/v1',
@@ -61,6 +64,10 @@ export class InProcessKube {
 
   #patch<T>(patch: Patch): T {
     if (this.#conflict) throw new ApiError(409, 'Conflict', 'the object has been modified')
+    if (this.#failures > 0) {
+      this.#failures -= 1
+      throw new ApiError(503, 'ServiceUnavailable', 'the server is starting')
+    }
     this.patches += 1
     if (patch.kind === 'json') this.#set(applyJsonPatch(this.found, patch.body as readonly JsonPatchOperation[]))
     return this.found as T

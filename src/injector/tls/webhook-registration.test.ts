@@ -47,6 +47,15 @@ describe('the webhook registration', () => {
     expect(await run(kube, newCa())).toEqual([false])
   })
 
+  it('tries again when the API server fails, without waiting for another change of the object', async () => {
+    const own = newCa()
+    const kube = new InProcessKube({ caBundle: '', failures: 2 })
+    const done = run(kube, own)
+    await clock.advance(60_000)
+    expect(await done).toEqual([false, false, true])
+    expect(bundleOf(kube)).toBe(`${own}\n`)
+  })
+
   it('creates the configuration where there is no chart', async () => {
     const own = newCa()
     const kube = new InProcessKube()

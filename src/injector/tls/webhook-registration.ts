@@ -1,4 +1,4 @@
-import type { KubeClient } from '../../kube/client.ts'
+import { ApiError, type KubeClient } from '../../kube/client.ts'
 import { type MutatingWebhookConfiguration, mutatingWebhookConfigurations } from '../../kube/object-types.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
@@ -18,6 +18,7 @@ export interface RegistrationOptions {
 }
 
 const fieldManager = 'coffer-injector'
+const retryMs = 5000
 
 /** Keeps our CA in the caBundle of each webhook of the configuration, whoever changes it, until the signal aborts. */
 export async function keepRegistered(options: RegistrationOptions, signal: AbortSignal): Promise<void> {
@@ -35,18 +36,28 @@ export async function keepRegistered(options: RegistrationOptions, signal: Abort
       options.onState(false)
       continue
     }
-    options.onState(await mend(options, event.object))
+    for (;;) {
+      const outcome = await mend(options, event.object)
+      options.onState(outcome === 'registered')
+      if (outcome !== 'failed' || signal.aborted) break
+      await options.clock.sleep(retryMs, signal).catch(() => undefined)
+    }
   }
 }
 
-/** -> whether our CA is in all of it. A conflict is fine: the newer object comes as the next event. */
-async function mend(options: RegistrationOptions, found: MutatingWebhookConfiguration): Promise<boolean> {
+/**
+ * registered: our CA is in all of it. superseded: the object is another by now and comes as the next event. failed: no
+ * event will come of it, so that it has to be tried again.
+ */
+type Outcome = 'registered' | 'superseded' | 'failed'
+
+async function mend(options: RegistrationOptions, found: MutatingWebhookConfiguration): Promise<Outcome> {
   const { kube, name, caPem, clock, log } = options
   const operations = (found.webhooks ?? []).flatMap(({ clientConfig }, index) => {
     const bundle = bundleWith(clientConfig.caBundle, caPem, clock.now())
     return bundle === undefined ? [] : [{ op: 'add', path: `/webhooks/${index}/clientConfig/caBundle`, value: bundle }]
   })
-  if (operations.length === 0) return (found.webhooks ?? []).length > 0
+  if (operations.length === 0) return (found.webhooks ?? []).length > 0 ? 'registered' : 'superseded'
   const same = { op: 'test', path: '/metadata/resourceVersion', value: found.metadata.resourceVersion }
   try {
     await kube.patch(
@@ -56,10 +67,11 @@ async function mend(options: RegistrationOptions, found: MutatingWebhookConfigur
       { fieldManager },
     )
     log.info('webhook.ca_bundle_set', { name, webhooks: operations.length })
-    return true
+    return 'registered'
   } catch (error) {
     log.warn('webhook.ca_bundle_failed', { name, error: error instanceof Error ? error.message : 'unknown' })
-    return false
+    // A failed "test" of the version is 422 in Kubernetes.
+    return error instanceof ApiError && [404, 409, 422].includes(error.status) ? 'superseded' : 'failed'
   }
 }
 

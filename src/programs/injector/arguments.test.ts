@@ -29,7 +29,14 @@ describe('what the injector is told', () => {
     expect(given.defaults.resources.limits.memory).toBe('1Gi')
   })
 
+  it('takes switches as Go does: without a value they are on, and the next word is not theirs', () => {
+    const { defaults } = readArguments(['-revoke-on-shutdown', '-set-security-context=false', ...needed], {})
+    expect(defaults).toMatchObject({ address: 'https://vault:8200', revokeOnShutdown: true, setSecurityContext: false })
+  })
+
   it.each([
+    [[...needed, '-default-template=yaml'], {}, '-default-template: want map or json'],
+    [[...needed, '-log-format=xml'], {}, '-log-format=xml: want standard or json'],
     [[], {}, 'No Vault service configured'],
     [['-vault-address=x'], {}, 'No agent image configured'],
     [[...needed, '-cpu-limit=lots'], {}, '-cpu-limit: quantities must match'],

@@ -2,6 +2,7 @@ import { Failure } from '../../cli/command.ts'
 import { type FlagSpecs, type Flags, parseFlags } from '../../cli/flags.ts'
 import { goBool, goDuration, goInt, quantity } from '../../injector/annotations/values.ts'
 import { type InjectorDefaults, standardDefaults } from '../../injector/defaults.ts'
+import { pemText } from '../../lib/pem-text.ts'
 import type { LogLevel } from './log-lines.ts'
 
 export interface InjectorArguments {
@@ -21,6 +22,7 @@ export interface InjectorArguments {
 type Env = Readonly<Record<string, string | undefined>>
 
 const text = (about: string) => ({ kind: 'text', about }) as const
+const flag = (about: string) => ({ kind: 'bool', about }) as const
 
 /** vault-k8s' names; each is also AGENT_INJECT_<NAME> (dashes as underscores), which wins when it is not empty. */
 export const injectorFlags: FlagSpecs = {
@@ -40,18 +42,18 @@ export const injectorFlags: FlagSpecs = {
   'vault-cacert-bytes': text('CA certificate of the server, PEM or base64 of it, given to agents.'),
   'proxy-address': text('HTTPS_PROXY of agents.'),
   'default-template': text('map or json.'),
-  'revoke-on-shutdown': text('Whether agents revoke their token when they end.'),
+  'revoke-on-shutdown': flag('Whether agents revoke their token when they end.'),
   'run-as-user': text('Default 100.'),
   'run-as-group': text('Default 1000.'),
-  'run-as-same-user': text("Whether agents run as the pod's first container."),
-  'set-security-context': text('Default true.'),
+  'run-as-same-user': flag("Whether agents run as the pod's first container."),
+  'set-security-context': flag('Default true.'),
   'cpu-request': text('Default 250m.'),
   'cpu-limit': text('Default 500m.'),
   'memory-request': text('Default 64Mi (AGENT_INJECT_MEM_REQUEST).'),
   'memory-limit': text('Default 128Mi (AGENT_INJECT_MEM_LIMIT).'),
   'ephemeral-storage-request': text('Default none (AGENT_INJECT_EPHEMERAL_REQUEST).'),
   'ephemeral-storage-limit': text('Default none (AGENT_INJECT_EPHEMERAL_LIMIT).'),
-  'template-config-exit-on-retry-failure': text('Default true.'),
+  'template-config-exit-on-retry-failure': flag('Default true.'),
   'template-static-secret-render-interval': text('Default that of the agent.'),
   'auth-min-backoff': text('Default that of the agent.'),
   'auth-max-backoff': text('Default that of the agent.'),
@@ -82,7 +84,7 @@ export function readArguments(argv: readonly string[], env: Env): InjectorArgume
   return {
     ...listenAddress(get('listen') ?? ':8080'),
     logLevel: logLevel(get('log-level') ?? 'info'),
-    logFormat: get('log-format') === 'json' ? 'json' : 'standard',
+    logFormat: logFormat(get('log-format') ?? 'standard'),
     kubeconfig: get('kubeconfig'),
     tlsAuto: get('tls-auto'),
     tlsAutoHosts: (get('tls-auto-hosts') ?? '').split(',').filter((host) => host !== ''),
@@ -115,9 +117,9 @@ function readDefaults(get: Get): InjectorDefaults {
     authPath: get('vault-auth-path') ?? standardDefaults.authPath,
     authType: get('vault-auth-type') ?? standardDefaults.authType,
     namespace: get('vault-namespace') ?? '',
-    caCertPem: pemOf(get('vault-cacert-bytes') ?? ''),
+    caCertPem: pemText(get('vault-cacert-bytes') ?? ''),
     proxyAddress: get('proxy-address') ?? '',
-    template: checked(get, 'default-template', 'map', (value) => value.toLowerCase()),
+    template: checked(get, 'default-template', 'map', templateKind),
     revokeOnShutdown: checked(get, 'revoke-on-shutdown', false, goBool),
     runAsUser: checked(get, 'run-as-user', standardDefaults.runAsUser, goInt),
     runAsGroup: checked(get, 'run-as-group', standardDefaults.runAsGroup, goInt),
@@ -169,5 +171,14 @@ function logLevel(given: string): LogLevel {
   throw new Failure(1, `-log-level=${given}: want trace, debug, info, warn or error`)
 }
 
-const pemOf = (text: string) =>
-  text === '' || text.includes('-----BEGIN') ? text : Buffer.from(text, 'base64').toString('utf8')
+function logFormat(given: string): 'standard' | 'json' {
+  const format = given.toLowerCase()
+  if (format === 'standard' || format === 'json') return format
+  throw new Failure(1, `-log-format=${given}: want standard or json`)
+}
+
+function templateKind(given: string): string {
+  const kind = given.toLowerCase()
+  if (kind !== 'map' && kind !== 'json') throw new Failure(1, 'want map or json')
+  return kind
+}
