@@ -31,7 +31,9 @@ const namedExportsOfCommonJs = {
       args.kind === 'dynamic-import' ? { path: args.path, namespace: 'commonjs-names' } : undefined,
     )
     plugin.onLoad({ filter: /.*/, namespace: 'commonjs-names' }, async ({ path }) => {
-      const names = Object.keys(await import(path)).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name) && name !== 'default' && name !== 'module.exports')
+      const names = Object.keys(await import(path)).filter(
+        (name) => /^[A-Za-z_$][\w$]*$/.test(name) && name !== 'default' && name !== 'module.exports',
+      )
       const lines = names.map((name, i) => `const x${i} = all.${name}; export { x${i} as ${name} }`)
       return { contents: [`import all from '${path}'`, 'export default all', ...lines].join('\n'), resolveDir: root }
     })
