@@ -6,7 +6,8 @@ const steps = [
   ['format and lint', ['npx', 'biome', 'check', '.']],
   ['types', ['npx', 'tsc', '-p', '.']],
   ['architecture, licences, copies', ['npx', 'vitest', 'run', '--project', 'unit', 'test/']],
-  ['generated files', ['npx', 'tsx', 'scripts/generate-crds.ts', '--check']],
+  ['generated files: CRDs', ['npx', 'tsx', 'scripts/generate-crds.ts', '--check']],
+  ['generated files: reference', ['npx', 'tsx', 'scripts/generate-reference.ts', '--check']],
   ['dead code', ['npx', 'knip', '--no-progress']],
 ]
 

@@ -10,12 +10,25 @@ import { base62, systemRandom } from '../lib/random.ts'
 import { createCa, issueCertificate } from '../lib/x509/certificates.ts'
 import type { Program, ProgramIo } from './program.ts'
 
-const usage = 'usage: coffer devcluster --dir DIR [--port N]'
+const usage = `Usage: coffer devcluster --dir DIR [--port N]
+
+  The embedded Kubernetes API: in memory, on loopback, for development and tests,
+  never in production. Writes DIR/kubeconfig and ends with Ctrl-C.
+
+      $ coffer devcluster --dir /tmp/cluster
+      $ kubectl --kubeconfig /tmp/cluster/kubeconfig get namespaces
+
+  \`coffer dev\` starts it together with everything else.
+`
 /** Longer than anybody leaves a development cluster running. */
 const certificateLifetimeMs = 30 * 86_400_000
 
 export const program: Program = {
   async run(args, io) {
+    if (args.includes('--help') || args.includes('-h')) {
+      io.stdout.write(usage)
+      return 0
+    }
     const options = readArguments(args)
     if (typeof options === 'string') {
       io.stderr.write(`${options}\n${usage}\n`)

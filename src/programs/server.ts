@@ -63,7 +63,8 @@ async function runCheck(file: string | undefined, io: ProgramIo): Promise<number
     io.stdout.write(`${await checkStorage(file)} rows\n`)
     return 0
   } catch (error) {
-    io.stderr.write(`${error instanceof Error ? error.message : 'the check failed'}\n`)
+    // The server that asked looks for this line.
+    io.stderr.write(`Error: ${error instanceof Error ? error.message : 'the check failed'}\n`)
     return 1
   }
 }
@@ -79,11 +80,15 @@ async function runServer(config: ServerConfig, dev: DevFlags | undefined, io: Pr
     log.error('storage not opened', { error: reason(error) })
     return 1
   }
+  const listeners: Listener[] = []
   const core = createCore({
     backend,
     types: engines,
     auditDevices: auditDevices({ directories: config.auditDirectories, stdout: io.stdout }),
-    outbound: outbound({ allow: config.outboundAllow }),
+    outbound: outbound({
+      allow: config.outboundAllow,
+      own: () => listeners.map(({ address }) => address.replace(/^https?:\/\//, '')),
+    }),
     ttl: { defaultTtlMs: config.defaultTtlMs, maxTtlMs: config.maxTtlMs },
     clock,
     random: systemRandom,
@@ -92,7 +97,6 @@ async function runServer(config: ServerConfig, dev: DevFlags | undefined, io: Pr
     cofferVersion: manifest.version,
     node: hostname(),
   })
-  const listeners: Listener[] = []
   let secrets: DevSecrets | undefined
   try {
     // Before anyone can call: a development server must not be initialised by someone else.

@@ -73,7 +73,8 @@ export const configRoute: Route = {
         const config: KubernetesConfig = {
           host: checkHost(host),
           caCert: checkCa(caCert),
-          reviewerJwt: call.input.token_reviewer_jwt,
+          // `kubectl create token` ends its answer with a line break, which no HTTP header may hold.
+          reviewerJwt: call.input.token_reviewer_jwt.trim(),
           pemKeys: pemKeys.map(checkKey),
           issuer: call.input.issuer,
           disableIssValidation: call.input.disable_iss_validation,

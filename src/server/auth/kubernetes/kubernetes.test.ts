@@ -81,7 +81,7 @@ const setUp = (local: Record<string, string> = {}) => {
     reads.push(file)
     return local[file]
   }
-  const events = { publish() {} }
+  const events = { listened: false, publish() {} }
   const method = kubernetesAuth({ readLocal }).create({
     mount,
     storage,
@@ -469,7 +469,7 @@ describe('the reviewer', () => {
   }
 
   it('is the configured one', async () => {
-    expect((await logInWith({ token: 'pod' }, { ...open, token_reviewer_jwt: 'configured' })).cluster.bearer).toBe(
+    expect((await logInWith({ token: 'pod' }, { ...open, token_reviewer_jwt: 'configured\n' })).cluster.bearer).toBe(
       'Bearer configured',
     )
   })

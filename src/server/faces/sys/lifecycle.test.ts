@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { StorageDown } from '../../contracts/storage.ts'
 import { TestServer } from '../../pipeline/test-server.ts'
 
 let server: TestServer
@@ -62,6 +63,16 @@ describe('initialisation', () => {
 })
 
 describe('unsealing', () => {
+  it('before there is anything to unseal is refused, and does not get in the way of the first', async () => {
+    expect(await unseal({ key: 'ab'.repeat(33) })).toMatchObject({
+      status: 400,
+      body: { errors: ['Vault is not initialized'] },
+    })
+    const { keys } = (await init()).body
+    await unseal({ key: keys[0] })
+    expect((await unseal({ key: keys[1] })).body.sealed).toBe(false)
+  })
+
   it('takes shares in hex or base64 until there are enough', async () => {
     const { keys, keys_base64, root_token } = (await init()).body
     const first = await unseal({ key: keys[0] })
@@ -131,6 +142,20 @@ describe('sealing', () => {
       expect((await node.call('GET', 'test/row/a')).body.data).toEqual({ n: 1 })
     }
     await other.close()
+  })
+
+  it('follows an unsealing that could not finish', async () => {
+    const { keys } = (await init(1, 1)).body
+    const { read } = server.backend
+    server.backend.read = async (wanted) => {
+      if (wanted.some(({ key }) => key === 'core/sealed')) throw new StorageDown('gone')
+      return read.call(server.backend, wanted)
+    }
+    expect((await unseal({ key: keys[0] })).status).toBe(503)
+    server.backend.read = read
+    await server.clock.advance(10)
+    expect((await server.call('GET', 'sys/seal-status', undefined, '')).body.sealed).toBe(true)
+    expect((await unseal({ key: keys[0] })).body.sealed).toBe(false)
   })
 
   it('needs sudo', async () => {

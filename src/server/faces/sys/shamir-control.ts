@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Logger } from '../../../lib/log.ts'
 import { type RandomBytes, uuid } from '../../../lib/random.ts'
 import { type Barrier, plainRows } from '../../barrier/barrier.ts'
+import { Refusal } from '../../contracts/request.ts'
 import { decodeShamirConfig, type ShamirConfig, shamirConfig } from '../../seal/shamir/config.ts'
 import { newShamirSeal, shamirSeal } from '../../seal/shamir/shamir.ts'
 import { UnsealProgress } from '../../seal/shamir/unseal-progress.ts'
@@ -120,7 +121,9 @@ export class ShamirControl implements SealControl {
     if (this.#progress) return this.#progress
     const { random } = this.#options
     const config = await this.#config()
-    this.#progress ??= new UnsealProgress({ threshold: config?.threshold ?? 1, random, open: (kek) => this.#open(kek) })
+    // Without this a share sent too early would leave a progress of the wrong threshold behind.
+    if (!config) throw new Refusal(400, 'Vault is not initialized')
+    this.#progress ??= new UnsealProgress({ threshold: config.threshold, random, open: (kek) => this.#open(kek) })
     return this.#progress
   }
 
@@ -135,8 +138,14 @@ export class ShamirControl implements SealControl {
     } finally {
       rootKey.fill(0)
     }
-    this.#cluster = await barrier.view('core/').get('cluster', clusterSchema)
-    await opened()
+    try {
+      this.#cluster = await barrier.view('core/').get('cluster', clusterSchema)
+      await opened()
+    } catch (error) {
+      // Half open is worse than sealed: nobody would expire what is due.
+      this.close()
+      throw error
+    }
   }
 
   async #nameCluster(): Promise<void> {

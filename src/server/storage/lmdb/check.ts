@@ -53,7 +53,7 @@ export async function checkInChild(file: string, { command, timeoutMs = 600_000 
   if (problem === undefined) return
   throw new StorageDown(
     `the storage file ${file} did not pass its check after an unclean end (${problem}). It was not opened and not changed. ` +
-      'Keep a copy of it, then restore a snapshot into an empty folder',
+      'Keep a copy of it, then start with the folder from your last backup',
   )
 }
 
