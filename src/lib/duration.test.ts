@@ -15,6 +15,9 @@ describe('durations', () => {
     ['1', undefined],
     ['1h ', undefined],
     ['1d', undefined],
+    ['2562047h47m16.854s', 9_223_372_036_854],
+    ['2562048h', undefined],
+    ['-2562048h', undefined],
   ])('reads Go %j as %s ms', (text, ms) => expect(parseGoDuration(text)).toBe(ms))
 
   it.each([
@@ -25,6 +28,11 @@ describe('durations', () => {
     ['', 0],
     ['x', undefined],
     [true, undefined],
+    ['106752d', undefined],
+    ['9223372037', undefined],
+    [9_223_372_037, undefined],
+    [Number.NaN, undefined],
+    [`${'1'.repeat(60_000)}x`, undefined],
   ])('reads Vault %j as %s ms', (value, ms) => expect(parseVaultDuration(value)).toBe(ms))
 
   it.each([

@@ -32,7 +32,10 @@ export function auditDevices(options: {
   return { file: fileAudit(options) }
 }
 
-/** Refuses private addresses but those that the configuration allows. */
-export function outbound(options: { readonly allow: readonly string[] }): Outbound {
+/** Refuses what is no business of engines (loopback, metadata, `own` listeners, …) but what the configuration allows. */
+export function outbound(options: {
+  readonly allow: readonly string[]
+  readonly own?: () => readonly string[]
+}): Outbound {
   return createOutbound(options)
 }

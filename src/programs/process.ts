@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import type { ProgramIo } from './program.ts'
 
-/** Before anything else: no core dumps, no debugger by signal, no injected code. SECURITY.md says what this does not stop. */
+/** Before anything else: no core dumps, no debugger by signal, no prototype behind a key that a client chose. SECURITY.md says what this does not stop. */
 export function secureProcess(): void {
   // Without a listener SIGUSR1 opens the inspector on 127.0.0.1:9229, from which every key can be read.
   process.on('SIGUSR1', () => {})
@@ -12,6 +12,7 @@ export function secureProcess(): void {
       // A container may forbid it; SECURITY.md asks for a core limit of 0 then.
     }
   }
+  Reflect.deleteProperty(Object.prototype, '__proto__')
   // An inherited umask may be 0000 or 0077; files that hold secrets set their own mode.
   process.umask(0o022)
 }

@@ -9,8 +9,8 @@ export interface MapStringsOptions {
 }
 
 /**
- * JSON text of `json` with every string value (not the keys) replaced by `fn` of it. RawJson is rewritten as text, without
- * building anything: this is on the path of each audited request.
+ * JSON text of `json` with every string value (not the keys) replaced by `fn` of it, which is JSON text too. RawJson is
+ * rewritten as text, without building anything: this is on the path of each audited request.
  */
 export function mapStrings(json: Json, fn: (value: string) => string, options: MapStringsOptions = {}): string {
   const exempt = options.exempt && options.exempt.size > 0 ? options.exempt : undefined
@@ -20,7 +20,7 @@ export function mapStrings(json: Json, fn: (value: string) => string, options: M
 type Exempt = ReadonlySet<string> | undefined
 
 function mapValue(json: Json, fn: (value: string) => string, exempt: Exempt): string {
-  if (typeof json === 'string') return JSON.stringify(fn(json))
+  if (typeof json === 'string') return fn(json)
   if (typeof json !== 'object' || json === null || json instanceof JsonNumber) return stringifyJson(json)
   if (json instanceof RawJson) return mapText(json.text, fn, exempt)
   if (isArray(json)) return `[${json.map((element) => mapValue(element, fn, undefined)).join(',')}]`
@@ -43,7 +43,7 @@ function mapText(text: string, fn: (value: string) => string, exempt: Exempt): s
   let out = ''
   let copied = 0
   const replace = (from: number, to: number, value: string) => {
-    out += text.slice(copied, from) + JSON.stringify(fn(value))
+    out += text.slice(copied, from) + fn(value)
     copied = to
   }
   const keep = () => undefined

@@ -75,7 +75,7 @@ describe('compareUtf8', () => {
 })
 
 describe('mapStrings', () => {
-  const shout = (text: string) => `<${text.toUpperCase()}>`
+  const shout = (text: string) => JSON.stringify(`<${text.toUpperCase()}>`)
 
   it('replaces every string value and no key, number or word', () => {
     const text = '{"a":"x","n":1.0,"t":true,"z":null,"l":["y",{"b":"\\u0041"}],"e":""}'

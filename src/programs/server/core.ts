@@ -128,7 +128,7 @@ function createNouns(options: CoreOptions, builtins: () => readonly Builtin[]) {
   const revocation = new TokenRevocation({ rows, tokens, leases, due })
   const authority = new Authority({ rows, mounts, tokens, policies, auditChanged: () => broker.refresh() })
   const sweepMount = async (mount: Mount, signal: AbortSignal) => {
-    await leases.revokePrefix(mount.info.path, { force: false, signal })
+    await leases.revokePrefix(mount.info.path, { force: false, signal, mount: mount.info.uuid })
     if (mount.info.class === 'auth') await revocation.revokeByMount(mount.info.uuid, signal)
   }
   const aclOf = async (names: readonly string[]) => {

@@ -1,6 +1,5 @@
 /** `coffer server -dev`: in memory, one share, unsealed, secret/ as KV v2; what Vault prints. */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { tokenFilePath, writeTokenFile } from '../../cli/token-file.ts'
 import type { ProgramIo } from '../program.ts'
 import type { ServerConfig } from './configuration.ts'
 import type { Core } from './core.ts'
@@ -71,6 +70,5 @@ Development mode should NOT be used in production installations!
 }
 
 export function storeToken(io: ProgramIo, token: string): void {
-  const home = io.env['HOME']
-  if (home) writeFileSync(join(home, '.vault-token'), token, { mode: 0o600 })
+  if (tokenFilePath(io.env) !== undefined) writeTokenFile(io.env, token)
 }

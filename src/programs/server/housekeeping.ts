@@ -63,19 +63,18 @@ export class Housekeeping {
 
 /** The barrier's own fence row changes with the storage's: commits of a leader that was replaced conflict. */
 async function lead(options: HousekeepingOptions, fence: Check, signal: AbortSignal): Promise<void> {
-  const { barrier, due, mounts, revocation, sweepMount, clock, log } = options
+  const { barrier, due, revocation, clock, log } = options
   const core = barrier.view('core/')
   await core.transaction(async (tx) => tx.put(core, 'housekeeper', { format: 1, leader: fence.version }))
   const guard: Guard = async (tx) => {
     if ((await tx.get(core, 'housekeeper', fenceSchema)) !== fence.version) throw new Error('another process leads')
   }
+  const removals = new Removals(options)
   let failures = 0
   while (!signal.aborted) {
     try {
       await revocation.resume(guard, signal)
-      if (mounts.knownVersion !== undefined) {
-        for (const mount of mounts.removing()) await mounts.finishRemoval(mount, sweepMount, signal)
-      }
+      await removals.run(signal)
       for (;;) {
         const settled = await due.sweep(await barrier.now(), guard, signal, ({ kind, id }, error) => {
           if (!signal.aborted) log.warn('due work failed', { kind, id, error: String(error) })
@@ -89,6 +88,35 @@ async function lead(options: HousekeepingOptions, fence: Check, signal: AbortSig
       log.warn('housekeeping failed', { failures, error: String(error) })
     }
     await clock.sleep(everyMs * Math.min(30, 2 ** Math.min(failures, 5)), signal).catch(() => undefined)
+  }
+}
+
+/** Mounts that are going away. One that can't go, because what it lent can't be revoked, is tried again ever more seldom and holds up nothing else. */
+class Removals {
+  readonly #options: HousekeepingOptions
+  readonly #failed = new Map<string, { readonly times: number; readonly next: number }>()
+
+  constructor(options: HousekeepingOptions) {
+    this.#options = options
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { mounts, sweepMount, clock, log } = this.#options
+    if (mounts.knownVersion === undefined) return
+    for (const mount of mounts.removing()) {
+      const { path, uuid } = mount.info
+      const before = this.#failed.get(uuid)
+      if (before && clock.monotonic() < before.next) continue
+      try {
+        await mounts.finishRemoval(mount, sweepMount, signal)
+        this.#failed.delete(uuid)
+      } catch (error) {
+        if (signal.aborted) return
+        const times = (before?.times ?? 0) + 1
+        this.#failed.set(uuid, { times, next: clock.monotonic() + everyMs * Math.min(300, 2 ** times) })
+        log.warn('mount not removed yet', { path, times, error: String(error) })
+      }
+    }
   }
 }
 

@@ -1,7 +1,6 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
-import type { RandomBytes } from '../../lib/random.ts'
+import { pooled, type RandomBytes } from '../../lib/random.ts'
 import type { Stored } from '../contracts/storage.ts'
-import { pooled } from './random-pool.ts'
 
 /**
  * One encrypted row: format (1 byte, 1) | term (4, big endian) | subkey id (16) | nonce (12) | AES-256-GCM ciphertext and tag (16).

@@ -1,12 +1,11 @@
 import type { Clock } from '../../lib/clock.ts'
-import type { RandomBytes } from '../../lib/random.ts'
+import { pooled, type RandomBytes } from '../../lib/random.ts'
 import { commitId } from '../contracts/commit.ts'
 import { Refusal } from '../contracts/request.ts'
 import type { Tx } from '../contracts/secret-storage.ts'
 import type { Put, StorageBackend, Stored } from '../contracts/storage.ts'
 import { Attempt, type AttemptOptions } from './attempt.ts'
 import { KeyQueue } from './key-queue.ts'
-import { pooled } from './random-pool.ts'
 
 const maxAttempts = 8
 

@@ -64,6 +64,8 @@ export interface OutboundResponse {
 
 /** Notices without values, for sys/events/subscribe. Subscribers see only paths that they may read. */
 export interface EventSink {
+  /** Without listeners an event is not worth its making. */
+  readonly listened: boolean
   publish(event: ServerEvent): void
 }
 export interface ServerEvent {

@@ -125,7 +125,8 @@ export class Refusal extends Error {
 
 /**
  * `path` is below the mount, segments by '/': `{name}` captures one segment, `{name...}` the rest (at least one
- * character, slashes and a trailing slash included), `{name...?}` the rest or nothing. The most literal route wins.
+ * character, slashes and a trailing slash included), `{name...?}` the rest or nothing. Literals may follow such a rest, as in
+ * `mounts/{path...}/tune`: they are the path's last segments. The most literal route wins.
  */
 export interface Route {
   readonly path: string

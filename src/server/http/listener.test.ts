@@ -27,15 +27,19 @@ let server: Server
 let seen: HttpRequest[]
 let pair: ReturnType<typeof connection>
 let received: string
+/** What answers to /v1/a wait for. */
+let hold: Promise<void> | undefined
 
 beforeEach(() => {
   seen = []
   received = ''
+  hold = undefined
   server = createServer({ maxHeaderSize: 64 * 1024 })
   attach(server, 'connection', {
     maxBodyBytes: 1000,
     handler: async (request) => {
       seen.push(request)
+      if (request.target === '/v1/a') await hold
       return { status: 200, headers: { 'Content-Type': 'application/json' }, body: `{"method":"${request.method}"}\n` }
     },
   })
@@ -95,6 +99,21 @@ describe('verbs that node:http does not know', () => {
     expect(seen[0]?.rawHeaders).toContain('bLIST : c')
   })
 
+  it('are not made of a request whose head arrives in two parts behind another request', async () => {
+    send(`GET /v1/a HTTP/1.1\r\n${host}\r\nPOST /v1/b HTTP/1.1\r\n${host}Content-Length: 0\r\nX-A: `)
+    send(`LIST \r\n\r\n`)
+    await answers(2)
+    expect(seen.map(({ method }) => method)).toEqual(['GET', 'unknown'])
+  })
+
+  it('are not passed on by a request that Node would have answered itself', async () => {
+    send(`LIST /v1/a HTTP/1.1\r\n${host}Expect: miracles\r\n\r\n`)
+    expect((await answers(1))[0]).toMatch(/^HTTP\/1\.1 417 /)
+    send(`DELETE /v1/b HTTP/1.1\r\n${host}\r\n`)
+    await answers(2)
+    expect(seen.map(({ method }) => method)).toEqual(['DELETE'])
+  })
+
   it.each(['LINK', 'BIND', 'LOCK'])('%s from a client is unknown', async (method) => {
     send(`${method} /v1/a HTTP/1.1\r\n${host}\r\n`)
     await answers(1)
@@ -142,6 +161,22 @@ describe('an upgrade to something else than a WebSocket', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 200 /)
     expect(answer).toContain('{"method":"GET"}')
     expect(answer).toContain('Connection: close')
+  })
+
+  /** Vitest fails the run for a rejection that nobody handles: it would end the server. */
+  it('does no harm when the client breaks off within the body', async () => {
+    send(`POST /v1/a HTTP/1.1\r\n${h2c}Content-Length: 10\r\n\r\n123`)
+    await new Promise((resolve) => setImmediate(resolve))
+    pair.server.destroy(new Error('ECONNRESET'))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(seen).toEqual([])
+  })
+
+  it('behind a request that is still being answered ends the connection', async () => {
+    hold = new Promise((resolve) => pair.server.once('close', () => resolve()))
+    send(`GET /v1/a HTTP/1.1\r\n${host}\r\nGET /v1/b HTTP/1.1\r\n${h2c}\r\n`)
+    await hold
+    expect(seen.map(({ target }) => target)).toEqual(['/v1/a', '/v1/b'])
   })
 
   it('keeps the body, however it arrives', async () => {

@@ -1,7 +1,7 @@
 /** The handler on sockets: node:http or node:https, with Vault's verbs, limits and WebSocket upgrades. */
 import { createServer, type IncomingMessage, type Server, type ServerOptions, ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { HttpAnswer } from './envelope.ts'
 import { type Handler, type HttpRequest, plain } from './handler.ts'
@@ -27,7 +27,15 @@ export interface Listener {
 }
 
 const defaultMaxBodyBytes = 32 * 1024 * 1024
-const limits: ServerOptions = { maxHeaderSize: 64 * 1024, keepAliveTimeout: 60_000, requestTimeout: 120_000 }
+const bodyTimeoutMs = 120_000
+const limits: ServerOptions = {
+  maxHeaderSize: 64 * 1024,
+  keepAliveTimeout: 60_000,
+  requestTimeout: 120_000,
+  // Subscribers that vanished without a word.
+  keepAlive: true,
+  keepAliveInitialDelay: 30_000,
+}
 
 /** Resolves when it listens; rejects when it can't. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
@@ -67,7 +75,13 @@ export function attach(
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     streams.add(socket)
     socket.on('close', () => streams.delete(socket))
-    void upgrade(options, methodOf(request, true), request, socket, head)
+    upgrade(options, methodOf(request, true), request, socket, head).catch(() => socket.destroy())
+  })
+  // Else Node answers itself, and the verb that was remembered would be the next request's.
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    methodOf(request)
+    request.resume()
+    write('', response, plain(417, []))
   })
   return streams
 }
@@ -76,10 +90,13 @@ type Attached = Pick<ListenerOptions, 'handler' | 'maxBodyBytes'>
 
 function serve(options: Attached, method: string, request: IncomingMessage, response: ServerResponse): void {
   const send = (body: Uint8Array | undefined) => {
-    options.handler(requestOf(method, request, body, (listener) => response.once('close', listener))).then(
-      (answer) => write(method, response, answer),
-      () => write(method, response, plain(500, ['internal error'])),
-    )
+    options
+      .handler(requestOf(method, request, body, (listener) => response.once('close', listener)))
+      .then(
+        (answer) => write(method, response, answer),
+        () => write(method, response, plain(500, ['internal error'])),
+      )
+      .catch(() => response.destroy())
   }
   if (request.headers['content-length'] === undefined && request.headers['transfer-encoding'] === undefined) {
     // No body to wait for; the stream still has to run dry for the next request of the connection.
@@ -209,6 +226,8 @@ async function restOf(
   const chunks = [head]
   let size = head.length
   if (size < length) {
+    // Node's own limit ended with the headers.
+    if (socket instanceof Socket) socket.setTimeout(bodyTimeoutMs, () => socket.destroy())
     for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
       chunks.push(chunk)
       size += chunk.length

@@ -43,7 +43,9 @@ export function watchVerbs(
     connection.request = request
     connection.reading = last
     connection.pending = undefined
-    if (pending !== undefined) return pending
+    // What was rewritten was not the beginning of this request: something else in it has changed.
+    if (pending !== undefined)
+      return disguises.some(({ verb, as }) => verb === pending && as === method) ? pending : 'unknown'
     return disguises.some(({ as }) => as === method) ? 'unknown' : method
   }
 }

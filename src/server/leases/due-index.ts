@@ -38,7 +38,7 @@ export class DueIndex {
     tx.remove(this.#view, nameOf(due))
   }
 
-  /** Settles what is due at `now` (the storage's clock), at most 256 rows; returns how many. One failure stops no other. */
+  /** Settles what is due at `now` (the storage's clock), at most 256 rows; returns how many it settled. One failure stops no other. */
   async sweep(
     now: number,
     guard: Guard,
@@ -50,9 +50,9 @@ export class DueIndex {
     for (const name of names) {
       const due = dueOf(name)
       if (due.at > now || signal.aborted) break
-      count += 1
       try {
         await this.#handlers.get(due.kind)?.(due, guard, signal)
+        count += 1
       } catch (error) {
         failed(due, error)
       }

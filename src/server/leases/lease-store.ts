@@ -77,6 +77,7 @@ export class LeaseStore {
     const row = await this.#newRow(origin, handlerName, state, ttl)
     await this.#view.transaction(async (tx) => {
       await origin.checkToken(tx)
+      await this.#options.mounts.check(tx, origin.mount)
       tx.create(this.#ids, row.id, { ...row })
       tx.create(this.#places, leaseKey(row.id), { id: row.id })
       if (row.token !== '') tx.create(this.#byToken, `${row.token}/${leaseKey(row.id)}`, { id: row.id })
@@ -190,10 +191,19 @@ export class LeaseStore {
     })
   }
 
-  /** `force`: rows go even when the effect can't be undone. Without it the first failure is thrown, after all were tried. */
-  async revokePrefix(prefix: string, options: { force: boolean; signal: AbortSignal }): Promise<void> {
+  /** Revokes a lease that its asker never got to know; what fails stays with the sweep. */
+  withdraw(id: string, signal: AbortSignal): Promise<void> {
+    return this.#revokeOrRetry(id, noGuard, signal)
+  }
+
+  /**
+   * `force`: rows go even when the effect can't be undone. Without it the first failure is thrown, after all were tried.
+   * `mount`: only that mount's leases; another may have its path by now.
+   */
+  async revokePrefix(prefix: string, options: { force: boolean; signal: AbortSignal; mount?: string }): Promise<void> {
     const failures: unknown[] = []
     await this.#pages(this.#ids, prefix, async (name) => {
+      if (options.mount !== undefined && (await this.get(`${prefix}${name}`))?.mount !== options.mount) return
       try {
         await this.revoke(`${prefix}${name}`, options.signal)
       } catch (error) {

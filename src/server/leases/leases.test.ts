@@ -59,6 +59,48 @@ describe('a lease', () => {
     expect(lookup).toMatchObject({ status: 400, body: { errors: ['invalid lease'] } })
   })
 
+  it('is not given by a mount that went away meanwhile', async () => {
+    const { commit } = server.backend
+    const other = await server.another()
+    let raced = false
+    server.backend.commit = async (c) => {
+      if (!raced && c.create?.some(({ key }) => key.includes('leases/id/'))) {
+        raced = true
+        await other.call('DELETE', 'sys/mounts/test')
+      }
+      return commit.call(server.backend, c)
+    }
+    const lost = issue('db')
+    await server.clock.advance(100)
+    expect((await lost).status).toBe(404)
+    expect([server.world.alive, await leaseRows(), await dueRows()]).toEqual([new Set(), 0, 0])
+    await other.close()
+  })
+
+  it('is not touched when an older mount of its path is removed', async () => {
+    await issue('old')
+    server.world.failRevocations = 1
+    expect((await server.call('DELETE', 'sys/mounts/test')).status).toBe(500)
+    expect((await server.call('POST', 'sys/mounts/test', { type: 'test' })).status).toBe(204)
+    const { lease_id } = (await issue('new')).body
+    await server.clock.advance(3000)
+    expect(server.world.revoked).toEqual(['old'])
+    expect((await server.call('PUT', 'sys/leases/lookup', { lease_id })).status).toBe(200)
+  })
+
+  it('is revoked in time although a mount cannot be removed', async () => {
+    await server.call('POST', 'sys/mounts/stuck', { type: 'test' })
+    await server.call('GET', 'stuck/creds/held?ttl=1h')
+    await issue('db', '1m')
+    server.world.failFor = new Set(['held'])
+    expect((await server.call('DELETE', 'sys/mounts/stuck')).status).toBe(500)
+    await server.clock.advance(minute + 2000)
+    expect(server.world.revoked).toEqual(['db'])
+    server.world.failFor = new Set()
+    await server.clock.advance(10 * minute)
+    expect(server.world.revoked).toEqual(['db', 'held'])
+  })
+
   it('ends with its token', async () => {
     await server.policy('rw', 'path "test/*" { capabilities = ["read"] }')
     const token = await server.token(['rw'])

@@ -231,6 +231,14 @@ export class MountTable {
     await mount.close()
   }
 
+  /** Refuses (404) inside a transaction that leaves something behind which the mount's removal must find. */
+  async check(tx: Tx, mount: Mount): Promise<void> {
+    if (mount.builtin) return
+    const row = await tx.get(this.#rows, mount.info.uuid, mountRowSchema)
+    if (!row || row.removing)
+      throw new Refusal(404, `no handler for route "${mount.info.path}". route entry not found.`)
+  }
+
   removing(): readonly Mount[] {
     return this.#mounts().filter((mount) => mount.removing)
   }

@@ -80,6 +80,16 @@ describe('audit', () => {
     expect((await server.call('LIST', 'sys/leases/lookup/test/creds/db')).status).toBe(404)
   })
 
+  it('that refuses the response line of a lease revokes it later, if it fails now', async () => {
+    server.device.refuse = (line) => line['type'] === 'response'
+    server.world.failRevocations = 1
+    expect((await server.call('GET', 'test/creds/db')).status).toBe(500)
+    server.device.refuse = () => false
+    expect(server.world.revoked).toEqual([])
+    await server.clock.advance(12_000)
+    expect(server.world.revoked).toEqual(['db'])
+  })
+
   it('device enabled on one node takes the lines of the other from the next request', async () => {
     const other = await server.another()
     await server.call('DELETE', 'sys/audit/t')

@@ -222,6 +222,24 @@ describe('input', () => {
     expect((await server.call('POST', 'test/fields/x')).body.data).toEqual({ count: 0, on: false, ttl: 0, names: [] })
   })
 
+  it.each([
+    ['X-Vault-Namespace', `x${'/'.repeat(60_000)}x`, 404],
+    ['X-Vault-Wrap-TTL', `${'1'.repeat(60_000)}x`, 400],
+  ])('%s that is long and hostile costs no time', async (name, value, status) => {
+    const before = performance.now()
+    expect((await server.call('GET', 'test/row/a', undefined, undefined, { [name]: value })).status).toBe(status)
+    expect(performance.now() - before).toBeLessThan(500)
+  })
+
+  it('of a form with one name very often costs no time', async () => {
+    const form = { 'Content-Type': 'application/x-www-form-urlencoded' }
+    const before = performance.now()
+    expect((await server.call('POST', 'test/fields/x', 'names=a&'.repeat(50_000), '', form)).status).toBe(403)
+    expect(performance.now() - before).toBeLessThan(1000)
+    const few = await server.call('POST', 'test/fields/x', 'names=a&names=b&names=c&count=1', undefined, form)
+    expect(few.body.data).toMatchObject({ names: ['a', 'b', 'c'], count: 1 })
+  })
+
   it('asks for wrapping in vain, and loudly', async () => {
     await server.call('POST', 'test/row/a', {})
     const answer = await server.call('GET', 'test/row/a', undefined, undefined, { 'X-Vault-Wrap-TTL': '60' })

@@ -2,7 +2,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { JsonObject } from '../../lib/json/value.ts'
 import type { Logger } from '../../lib/log.ts'
-import { type RandomBytes, uuid } from '../../lib/random.ts'
+import { pooled, type RandomBytes, uuid } from '../../lib/random.ts'
 import type { Auditor } from '../contracts/audit.ts'
 import { rootNamespace } from '../contracts/epochs.ts'
 import { type Operation, Refusal } from '../contracts/request.ts'
@@ -51,17 +51,19 @@ const noInput: JsonObject = Object.freeze(Object.create(null))
 
 export class Pipeline {
   readonly #options: PipelineOptions
+  readonly #ids: RandomBytes
 
   constructor(options: PipelineOptions) {
     this.#options = options
+    this.#ids = pooled(options.random)
   }
 
   /** Never rejects: whatever goes wrong is an answer. */
   async handle(incoming: Incoming): Promise<Answer> {
-    const { clock, random } = this.#options
+    const { clock } = this.#options
     const x: Exchange = {
       incoming,
-      id: uuid(random),
+      id: uuid(this.#ids),
       now: clock.now(),
       warnings: [],
       given: noInput,
@@ -276,7 +278,7 @@ export class Pipeline {
     const { revocation, leases, log } = this.#options
     try {
       if (x.made && x.made.row.renewedAt === 0) await revocation.revoke(x.made.id, x.deadline.signal)
-      if (x.leaseId !== undefined) await leases.revoke(x.leaseId, x.deadline.signal)
+      if (x.leaseId !== undefined) await leases.withdraw(x.leaseId, x.deadline.signal)
     } catch (error) {
       log.error('undo failed', { request: x.id, error: describe(error) })
     }
@@ -317,11 +319,16 @@ function effectOf(operation: Operation, x: Exchange): 'none' | 'storage' | 'outs
   )
 }
 
-/** Engines see the headers that their mount was tuned to pass. */
+/** Engines see the headers that their mount was tuned to pass, but never the token. */
 function passedHeaders(x: Exchange): Readonly<Record<string, string | undefined>> {
   const names = x.mount?.info.config.passthroughRequestHeaders ?? []
   if (names.length === 0) return noHeaders
-  return Object.fromEntries(names.map((name) => [name.toLowerCase(), x.incoming.headers[name.toLowerCase()]]))
+  const passed = names.map((name) => name.toLowerCase()).filter((name) => name !== 'x-vault-token')
+  return Object.fromEntries(
+    passed
+      .map((name) => [name, x.incoming.headers[name]] as const)
+      .filter(([, value]) => x.incoming.token === '' || !value?.includes(x.incoming.token)),
+  )
 }
 
 const describe = (error: unknown) => (error instanceof Error ? `${error.name}: ${error.message}` : 'unknown')

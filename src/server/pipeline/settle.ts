@@ -48,11 +48,7 @@ interface Base {
 function settleNone(x: Exchange, status: number | undefined, warnings: readonly string[], base: Base): Answer {
   const write = x.incoming.verb === 'update' || x.incoming.verb === 'patch' || x.incoming.verb === 'delete'
   if (!write && status === undefined) return emptyRead(base, warnings)
-  if (warnings.length === 0) {
-    return status === 404
-      ? { ...base, status, kind: 'errors', errors: [] }
-      : { ...base, status: status ?? 204, kind: 'empty' }
-  }
+  if (warnings.length === 0) return { ...base, status: status ?? 204, kind: 'empty' }
   return { ...base, status: status ?? 200, kind: 'envelope', data: null, warnings, auth: null, topLevel: false }
 }
 

@@ -22,6 +22,8 @@ export interface World {
   readonly alive: Set<string>
   readonly revoked: string[]
   failRevocations: number
+  /** Names whose revocation fails. */
+  failFor: ReadonlySet<string>
   failEffects: boolean
   /** What logins earn beyond the plain grant; undefined: renewals are refused. */
   grant: Partial<LoginGrant> | undefined
@@ -33,6 +35,7 @@ const newWorld = (): World => ({
   alive: new Set(),
   revoked: [],
   failRevocations: 0,
+  failFor: new Set(),
   failEffects: false,
   grant: {},
   during: async () => {},
@@ -53,6 +56,7 @@ export function testEngine(world: World): MountType {
               world.failRevocations -= 1
               throw new Error('cannot reach it')
             }
+            if (world.failFor.has(String(state))) throw new Error('cannot reach it')
             world.alive.delete(String(state))
             world.revoked.push(String(state))
           },

@@ -25,6 +25,7 @@ it.each([
   ['path "a" { policy = "all" }', 'path "a": invalid policy "all"'],
   ['path "a/+*" { policy = "read" }', 'path "a/+*": invalid use of wildcards (\'+*\' is forbidden)'],
   ['path "{{identity.entity.id" { policy = "read" }', 'path "{{identity.entity.id": unbalanced templating characters'],
+  [`path "{{${' '.repeat(50_000)}" {}`, `path "{{${' '.repeat(50_000)}": unbalanced templating characters`],
   ['path "{{time.now}}" { policy = "read" }', 'path "{{time.now}}": unknown template "time.now"'],
   [
     'path "a" { min_wrapping_ttl = "2m" max_wrapping_ttl = "1m" }',

@@ -38,10 +38,10 @@ export interface Policy {
   readonly rules: readonly PolicyRule[]
 }
 
-const template = /\{\{\s*([^{}]*?)\s*\}\}/g
+const template = /\{\{([^{}]*)\}\}/g
 
 export function templateNames(path: string): string[] {
-  return [...path.matchAll(template)].map((match) => match[1] ?? '')
+  return [...path.matchAll(template)].map((match) => (match[1] ?? '').trim())
 }
 
 export function isBalanced(path: string): boolean {
@@ -55,7 +55,7 @@ export function isBalanced(path: string): boolean {
 export function fillTemplate(path: string, value: (name: string) => string | undefined): string | undefined {
   let complete = true
   const filled = path.replace(template, (_, name: string) => {
-    const text = value(name)
+    const text = value(name.trim())
     if (text === undefined || text === '' || /[/*+{}]/.test(text)) complete = false
     return text ?? ''
   })

@@ -1,6 +1,6 @@
 /** Writes what happens to every audit device, hashed, chained and grouped; refuses the request when none takes it. */
-import { createSecretKey, type KeyObject } from 'node:crypto'
 import type { Clock } from '../../../lib/clock.ts'
+import { HmacSha256 } from '../../../lib/hmac-sha256/hmac-sha256.ts'
 import type { JsonObject } from '../../../lib/json/value.ts'
 import type { Logger } from '../../../lib/log.ts'
 import { type RandomBytes, uuid } from '../../../lib/random.ts'
@@ -69,7 +69,8 @@ export class AuditBroker implements Auditor {
   readonly #settings: SecretStorage
   readonly #epochs: SecretStorage
   #live = new Map<string, Live>()
-  #key: KeyObject | undefined
+  /** Under the key of all chains. */
+  #chainHmac: HmacSha256 | undefined
   /** Refreshes run one after another. */
   #refreshing: Promise<void> = Promise.resolve()
   #triedAt = Number.NEGATIVE_INFINITY
@@ -146,9 +147,9 @@ export class AuditBroker implements Auditor {
     const { clock, log, devices, deadlineMs = 2000, headMs = 1000 } = this.#options
     try {
       const device = await this.#type(row.type).open(row.options)
-      const [chains, key] = [this.#chainLog(path), await this.#chainKey()]
+      const [chains, hmac] = [this.#chainLog(path), await this.#hmac()]
       const { prefix } = line
-      const out = new ChainedDevice({ path, device, chains, key, clock, log, prefix, deadlineMs, headMs })
+      const out = new ChainedDevice({ path, device, chains, hmac, clock, log, prefix, deadlineMs, headMs })
       return { row, hasher, line, out }
     } catch (error) {
       const known = Object.hasOwn(devices, row.type)
@@ -164,9 +165,9 @@ export class AuditBroker implements Auditor {
     return found
   }
 
-  async #chainKey(): Promise<KeyObject> {
-    this.#key ??= createSecretKey(await chainKey(this.#options.rows, this.#options.random))
-    return this.#key
+  async #hmac(): Promise<HmacSha256> {
+    this.#chainHmac ??= new HmacSha256(await chainKey(this.#options.rows, this.#options.random))
+    return this.#chainHmac
   }
 
   #chainLog(device: string): ChainLog {
@@ -272,7 +273,7 @@ export class AuditBroker implements Auditor {
     await this.#refreshing
     const live = this.#live
     this.#live = new Map()
-    this.#key = undefined
+    this.#chainHmac = undefined
     for (const { out } of live.values()) await out?.close()
   }
 }
@@ -299,6 +300,7 @@ function lineOptions(row: DeviceRow, hasher: LineHasher, headers: ReadonlyMap<st
     headers,
     times: new TimeTexts(),
     issueTimes: new TimeTexts(),
+    asked: new WeakMap(),
     logRaw: flag('log_raw', false),
     hmacAccessor: flag('hmac_accessor', true),
     elideListResponses: flag('elide_list_responses', false),

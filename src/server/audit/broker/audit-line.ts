@@ -18,6 +18,8 @@ export interface LineOptions {
   readonly issueTimes: TimeTexts
   /** Lower-cased names of the request headers to record; true = as HMAC. */
   readonly headers: ReadonlyMap<string, boolean>
+  /** What both lines of a request share, kept from the first to the second: hashing a body once is enough. */
+  readonly asked: WeakMap<AuditedRequest, string>
 }
 
 /** Lines of one moment share its text. */
@@ -48,11 +50,13 @@ function member(name: string, text: string | undefined): string | undefined {
 }
 
 export function requestLine(request: AuditedRequest, options: LineOptions): string {
-  return open(request.at, 'request', asked(request, options), request.error, options)
+  const text = asked(request, options)
+  options.asked.set(request, text)
+  return open(request.at, 'request', text, request.error, options)
 }
 
 export function responseLine(request: AuditedRequest, response: AuditedResponse, options: LineOptions): string {
-  return answered(asked(request, options), request, response, options)
+  return answered(options.asked.get(request) ?? asked(request, options), request, response, options)
 }
 
 /** Both lines of a request; what they share is made once. */
@@ -169,7 +173,7 @@ function dataMember(
   if (data === undefined) return undefined
   if (options.logRaw) return `"data":${stringifyJson(data)}`
   const exempt = clearKeys && clearKeys.length > 0 ? { exempt: new Set(clearKeys) } : undefined
-  return `"data":${mapStrings(data, options.hasher.value, exempt)}`
+  return `"data":${mapStrings(data, options.hasher.json, exempt)}`
 }
 
 function headersMember(headers: AuditedRequest['headers'], options: LineOptions): string | undefined {

@@ -1,5 +1,5 @@
-import { createHmac, type KeyObject } from 'node:crypto'
 import type { Clock } from '../../../lib/clock.ts'
+import type { HmacSha256 } from '../../../lib/hmac-sha256/hmac-sha256.ts'
 import type { JsonObject } from '../../../lib/json/value.ts'
 import type { Logger } from '../../../lib/log.ts'
 import type { AuditDevice } from '../../contracts/devices.ts'
@@ -19,7 +19,7 @@ export interface ChainedDeviceOptions {
   readonly path: string
   readonly device: AuditDevice
   readonly chains: ChainLog
-  readonly key: KeyObject
+  readonly hmac: HmacSha256
   readonly clock: Clock
   readonly log: Logger
   readonly prefix: string
@@ -144,7 +144,7 @@ export class ChainedDevice {
     const lines = bodies.map((body) => {
       seq += 1
       const line = Buffer.from(`${body},"chain":"${chain.id}","seq":${seq},"prev":"${mac}"}\n`)
-      mac = this.#mac(line.subarray(0, -1))
+      mac = this.#options.hmac.hex(line.subarray(0, -1))
       return line
     })
     await this.#options.device.write(lines, signal)
@@ -156,16 +156,12 @@ export class ChainedDevice {
 
   /** Puts a first line before the group that tells of all other chains. */
   async #open(bodies: string[]): Promise<Chain> {
-    const { chains, clock, prefix } = this.#options
+    const { chains, clock, hmac, prefix } = this.#options
     const heads = await chains.heads()
     const id = await chains.open()
     bodies.unshift(chainLine(clock.now(), 'opened', heads, prefix))
     this.#recordedSeq = 0
-    return { id, seq: 0, mac: this.#mac(Buffer.from(id)) }
-  }
-
-  #mac(line: Uint8Array): string {
-    return createHmac('sha256', this.#options.key).update(line).digest('hex')
+    return { id, seq: 0, mac: hmac.hex(id) }
   }
 
   #scheduleHead(): void {

@@ -1,17 +1,20 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { HmacSha256 } from '../../../lib/hmac-sha256/hmac-sha256.ts'
 
 /** Hides values as `hmac-sha256:<hex>` under one device's salt: equal values can be found again, values can't be read back. */
 export class LineHasher {
-  readonly #key: KeyObject
+  readonly #hmac: HmacSha256
   /** Tokens and accessors come with every request of their owner; other values are not kept. */
   readonly #credentials = new LRUCache<string, string>({ max: 20_000 })
 
   constructor(salt: Uint8Array) {
-    this.#key = createSecretKey(salt)
+    this.#hmac = new HmacSha256(salt)
   }
 
-  readonly value = (text: string): string => `hmac-sha256:${createHmac('sha256', this.#key).update(text).digest('hex')}`
+  readonly value = (text: string): string => `hmac-sha256:${this.#hmac.hex(text)}`
+
+  /** The same as JSON text. */
+  readonly json = (text: string): string => `"hmac-sha256:${this.#hmac.hex(text)}"`
 
   credential(text: string): string {
     const known = this.#credentials.get(text)

@@ -3,9 +3,15 @@ import { formatGoDuration } from '../../../lib/duration.ts'
 import type { JsonObject } from '../../../lib/json/value.ts'
 import type { CustomMetadata, KeyState, VersionInfo } from './key-row.ts'
 
+const zero = 0x30
+
 /** RFC 3339 with trailing zeros of the fraction cut; '' for 0. */
 export function goTime(ms: number): string {
-  return ms === 0 ? '' : new Date(ms).toISOString().replace(/\.?0*Z$/, 'Z')
+  if (ms === 0) return ''
+  const text = new Date(ms).toISOString()
+  let end = text.length - 1
+  while (text.charCodeAt(end - 1) === zero) end -= 1
+  return `${text.slice(0, text[end - 1] === '.' ? end - 1 : end)}Z`
 }
 
 export function versionAnswer(version: VersionInfo, custom: CustomMetadata): JsonObject {

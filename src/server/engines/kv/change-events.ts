@@ -17,6 +17,7 @@ export class ChangeEvents {
   }
 
   changed(keys: readonly string[]): void {
+    if (!this.#context.events.listened) return
     const paths = [
       ...new Set(keys.filter((key) => key.startsWith(keyPrefix)).map((key) => key.slice(keyPrefix.length))),
     ]

@@ -34,8 +34,8 @@ export function changeLimits<L extends MountLimits>(
   input: { max_versions?: number; cas_required?: boolean; delete_version_after?: string },
 ): L {
   const { max_versions: max, cas_required: cas, delete_version_after: after } = input
-  if (max !== undefined && (max < 0 || max > 100_000))
-    throw new Refusal(400, 'max_versions must be between 0 and 100000')
+  if (max !== undefined && !(Number.isInteger(max) && max >= 0 && max <= 100_000))
+    throw new Refusal(400, 'max_versions must be a whole number between 0 and 100000')
   const deleteAfterMs = after === undefined ? undefined : parseVaultDuration(after)
   if (after !== undefined && deleteAfterMs === undefined)
     throw new Refusal(400, 'delete_version_after is not a duration')

@@ -55,14 +55,12 @@ function putVersion(
   tx: Tx,
   storage: SecretStorage,
   path: string,
-  before: { state: KeyState; data: RawJson | undefined },
+  before: { state: KeyState; data: Uint8Array | undefined },
   written: { data: RawJson; limits: MountLimits; now: number; change: KeyChange },
 ): KeyState {
   const { state, trimmed } = addVersion(before.state, written.limits, written.now, written.change)
   const previous = before.state.current.version
-  if (before.data && !trimmed.includes(previous)) {
-    tx.put(storage, versionRow(path, previous), Buffer.from(before.data.text))
-  }
+  if (before.data && !trimmed.includes(previous)) tx.put(storage, versionRow(path, previous), before.data)
   // A limit that was lowered can trim more than a commit takes: versions that no row knows of are not readable anyway.
   for (const version of trimmed.slice(0, maxTrim))
     if (version !== previous) tx.remove(storage, versionRow(path, version))
@@ -104,7 +102,10 @@ async function patch(call: Call): Promise<Reply> {
     checkCas(cas, before.state, limits)
     const { current, custom } = before.state
     if (isGone(current, call.now)) return versionReply(current, custom, undefined, call.now)
-    const merged = mergePatch(before.data ? parseData(before.data) : {}, change)
+    // Vault's words with 400: its 500 would make clients try again.
+    const known = before.data ? parseData(before.data) : null
+    if (known === null) throw new Refusal(400, '1 error occurred:\n\t* resource does not exist\n\n')
+    const merged = mergePatch(known, change)
     const patched = { data: new RawJson(stringifyJson(merged)), limits, now: call.now, change: 'data-patch' } as const
     const state = putVersion(tx, call.storage, path, before, patched)
     return { kind: 'data', data: versionAnswer(state.current, state.custom) }

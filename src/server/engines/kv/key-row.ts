@@ -74,7 +74,8 @@ interface RestLine {
 
 const lineEnd = 0x0a
 
-export function encodeKey(state: KeyState, data: RawJson | undefined): Uint8Array {
+/** `data`: new, or bytes as another row has them. */
+export function encodeKey(state: KeyState, data: RawJson | Uint8Array | undefined): Uint8Array {
   const { current } = state
   const head: HeadLine = {
     format: 1,
@@ -95,7 +96,10 @@ export function encodeKey(state: KeyState, data: RawJson | undefined): Uint8Arra
     last: state.lastChange,
     older: state.older.map((v) => [v.version, v.createdAt, v.deletedAt, v.destroyed ? 1 : 0] as const),
   }
-  return Buffer.from(`${JSON.stringify(head)}\n${JSON.stringify(rest)}\n${data?.text ?? ''}`)
+  const lines = `${JSON.stringify(head)}\n${JSON.stringify(rest)}\n`
+  return data instanceof Uint8Array
+    ? Buffer.concat([Buffer.from(lines), data])
+    : Buffer.from(data ? lines + data.text : lines)
 }
 
 /** The latest version as a read needs it. `data` is undefined when its bytes are gone or were never there. */
@@ -106,11 +110,11 @@ export function decodeLatest(bytes: Uint8Array): KeyHead & { readonly data: RawJ
   return { ...readHead(buffer, headEnd), data: text === '' ? undefined : new RawJson(text) }
 }
 
-export function decodeKey(bytes: Uint8Array): { readonly state: KeyState; readonly data: RawJson | undefined } {
+/** `data`: the latest version's bytes, which still are those of the row. */
+export function decodeKey(bytes: Uint8Array): { readonly state: KeyState; readonly data: Uint8Array | undefined } {
   const buffer = asBuffer(bytes)
   const [headEnd, restEnd] = lineEnds(buffer)
   const rest: RestLine = JSON.parse(buffer.toString('utf8', headEnd + 1, restEnd))
-  const text = buffer.toString('utf8', restEnd + 1)
   const state: KeyState = {
     ...readHead(buffer, headEnd),
     createdAt: rest.created,
@@ -128,7 +132,7 @@ export function decodeKey(bytes: Uint8Array): { readonly state: KeyState; readon
       destroyed: destroyed === 1,
     })),
   }
-  return { state, data: text === '' ? undefined : new RawJson(text) }
+  return { state, data: restEnd + 1 === buffer.length ? undefined : buffer.subarray(restEnd + 1) }
 }
 
 function readHead(buffer: Buffer, end: number): KeyHead {
@@ -154,8 +158,8 @@ export function decodeData(bytes: Uint8Array): RawJson {
   return new RawJson(asBuffer(bytes).toString('utf8'))
 }
 
-export function parseData(data: RawJson) {
-  return parseJson(data.text, { maxBytes: Number.POSITIVE_INFINITY })
+export function parseData(data: Uint8Array) {
+  return parseJson(data, { maxBytes: Number.POSITIVE_INFINITY })
 }
 
 /** Keys below the mount's view. The version is the last segment, so no two versions of two keys share a row. */

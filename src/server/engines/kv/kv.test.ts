@@ -25,7 +25,7 @@ const setUp = (options: Record<string, string> | null = { version: '2' }) => {
     random: systemRandom,
     log: silentLog,
     outbound: { request: () => Promise.reject(new Error('kv dials nobody')) },
-    events: { publish: (event) => published.push(event) },
+    events: { listened: true, publish: (event) => published.push(event) },
   }
   const mounted = kv.create(context)
   const warnings: string[] = []
@@ -332,6 +332,10 @@ describe('patch', () => {
       metadata: { version: 2 },
     })
     expect(await show('patch', 'data/none', { data: {} })).toMatchObject({ status: 404, kind: 'none' })
+    await write('null', null)
+    await expect(show('patch', 'data/null', { data: { a: '1' } })).rejects.toMatchObject(
+      refused(400, '1 error occurred:\n\t* resource does not exist\n\n'),
+    )
     await show('delete', 'data/app')
     expect(await show('patch', 'data/app', { data: {} })).toMatchObject({ status: 404, data: { data: null } })
   })

@@ -14,8 +14,12 @@ export class EventHub implements EventSink {
     this.#random = options.random
   }
 
+  get listened(): boolean {
+    return this.#listeners.size > 0
+  }
+
   publish(event: ServerEvent): void {
-    if (this.#listeners.size === 0) return
+    if (!this.listened) return
     const published = { ...event, id: uuid(this.#random) }
     for (const listener of this.#listeners) listener(published)
   }

@@ -126,6 +126,60 @@ describe('the event stream', () => {
     expect(await next()).toMatchObject({ data: { event: { metadata: { path: 'test/row/b' } } } })
   })
 
+  it.each([
+    ['*/data-write', true],
+    ['kv*-*/*write', true],
+    ['kv-v2/data-write', true],
+    ['kv-v2/data', false],
+    ['*data-writ', false],
+    ['kv-v2/*-v2/data-write', false],
+  ])('of %s: a write of KV v2 belongs to it: %s', async (pattern, belongs) => {
+    const next = subscribe(`${pattern}?json=true`, server.root)
+    expect(await next()).toBe('open')
+    publish('test/row/a')
+    publish('test/row/b', pattern.replaceAll('*', 'x'))
+    const first = belongs ? 'test/row/a' : 'test/row/b'
+    expect(await next()).toMatchObject({ data: { event: { metadata: { path: first } } } })
+  })
+
+  it('is not held up by a type of many stars', async () => {
+    const next = subscribe(`${'*'.repeat(5000)}x?json=true`, server.root)
+    expect(await next()).toBe('open')
+    publish('test/row/a')
+    publish('test/row/b', 'ends-with-x')
+    expect(await next()).toMatchObject({ data: { event_type: 'ends-with-x' } })
+  })
+
+  it('that ended is not looked after any more', async () => {
+    const next = subscribe('*?json=true', server.root)
+    expect(await next()).toBe('open')
+    const { read } = server.backend
+    let looked = 0
+    let release = () => {}
+    const released = new Promise<void>((resolve) => (release = resolve))
+    server.backend.read = async (keys) => {
+      if (keys.some(({ key }) => key.includes('/tokens/id/'))) looked += 1
+      await released
+      return read.call(server.backend, keys)
+    }
+    // It goes away while its token is being looked at.
+    const watching = server.clock.advance(1000)
+    while (looked === 0) await new Promise((resolve) => setImmediate(resolve))
+    clients[0]?.close()
+    expect(await next()).toBe('closed 1005')
+    server.backend.read = read
+    release()
+    await watching
+    looked = 0
+    server.backend.read = (keys) => {
+      if (keys.some(({ key }) => key.includes('/tokens/id/'))) looked += 1
+      return read.call(server.backend, keys)
+    }
+    await server.clock.advance(3000)
+    expect(looked).toBe(0)
+    server.backend.read = read
+  })
+
   it('is refused without rights, without a token, without JSON and without an upgrade', async () => {
     await server.policy('p', 'path "test/*" { capabilities = ["read"] }')
     const bare = await server.token(['p'], { no_default_policy: true })

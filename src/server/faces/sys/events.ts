@@ -70,10 +70,21 @@ function accept(
   server.handleUpgrade(request as Parameters<WebSocketServer['handleUpgrade']>[0], socket, Buffer.from(head), run)
 }
 
+/** By hand: a regular expression of many `.*` would try every way to share a type out among them. */
 function typeFilter(pattern: string): (type: string) => boolean {
-  const parts = pattern.split('*').map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
-  const expression = new RegExp(`^${parts.join('.*')}$`)
-  return (type) => expression.test(type)
+  const [first = '', ...rest] = pattern.split('*')
+  const last = rest.pop()
+  return (type) => {
+    if (last === undefined) return type === first
+    if (!type.startsWith(first)) return false
+    let at = first.length
+    for (const part of rest) {
+      const found = type.indexOf(part, at)
+      if (found < 0) return false
+      at = found + part.length
+    }
+    return type.length - last.length >= at && type.endsWith(last)
+  }
 }
 
 /** Ends when the token dies: it is looked at again each second. */
@@ -91,12 +102,15 @@ function stream(
     client.send(cloudEvent(event, source, clock.now()))
   })
   let cancel = () => {}
+  let gone = false
   const stop = () => {
+    gone = true
     cancel()
     end()
   }
   const recheck = async () => {
     const current = await currentAcl(options, presented).catch(() => undefined)
+    if (gone) return
     if (!current) return client.close(1008, 'the token is not valid any more')
     acl = current
     cancel = clock.after(recheckMs, recheck)

@@ -134,7 +134,7 @@ function commaList(value: Json): string[] | undefined {
   return trimmed === '' ? [] : trimmed.split(',').map((item) => item.trim())
 }
 
-/** An object, ["k=v"], "k=v" or the object as JSON text (which some clients send). */
+/** An object, ["k=v"] or "k=v". */
 function stringMap(value: Json): Record<string, string> | undefined {
   if (isObject(value)) {
     const entries = Object.entries(value).map(([name, item]): [string, string] => [name, asText(item ?? null)])

@@ -46,7 +46,8 @@ function form(body: Uint8Array): JsonObject {
   for (const [name, value] of new URLSearchParams(Buffer.from(body).toString('utf8'))) {
     const before = out[name]
     if (before === undefined) out[name] = value
-    else out[name] = [before, value].flat()
+    else if (typeof before === 'string') out[name] = [before, value]
+    else before.push(value)
   }
   return out
 }

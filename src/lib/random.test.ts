@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { pooled } from './random-pool.ts'
+import { pooled } from './random.ts'
 
 it('hands out every byte once, in pieces that others can not change', () => {
   let next = 0
