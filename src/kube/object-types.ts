@@ -2,7 +2,6 @@
 import type { MutatingWebhook } from 'kubernetes-types/admissionregistration/v1.d.ts'
 import type { DeploymentSpec, DeploymentStatus, ReplicaSetSpec, ReplicaSetStatus } from 'kubernetes-types/apps/v1.d.ts'
 import type { TokenRequestSpec, TokenRequestStatus, TokenReviewSpec } from 'kubernetes-types/authentication/v1.d.ts'
-import type { LeaseSpec } from 'kubernetes-types/coordination/v1.d.ts'
 import type {
   EventSource,
   NodeSpec,
@@ -10,7 +9,6 @@ import type {
   ObjectReference,
   PodSpec,
   PodStatus,
-  ServiceSpec,
 } from 'kubernetes-types/core/v1.d.ts'
 import type { KubeObject, ResourceType } from './client.ts'
 
@@ -23,10 +21,8 @@ export type ConfigMap = KubeObject & {
 }
 export type ServiceAccount = KubeObject & { secrets?: ObjectReference[]; automountServiceAccountToken?: boolean }
 export type Node = KubeObject & { spec?: NodeSpec; status?: NodeStatus }
-export type Service = KubeObject & { spec?: ServiceSpec }
 export type Deployment = KubeObject & { spec?: DeploymentSpec; status?: DeploymentStatus }
 export type ReplicaSet = KubeObject & { spec?: ReplicaSetSpec; status?: ReplicaSetStatus }
-export type Lease = KubeObject & { spec?: LeaseSpec }
 export type CoreEvent = KubeObject & {
   involvedObject: ObjectReference
   type?: string
@@ -63,23 +59,15 @@ export const pods = type<Pod>('v1', 'pods', 'Pod')
 export const secrets = type<Secret>('v1', 'secrets', 'Secret')
 export const configMaps = type<ConfigMap>('v1', 'configmaps', 'ConfigMap')
 export const serviceAccounts = type<ServiceAccount>('v1', 'serviceaccounts', 'ServiceAccount')
-export const services = type<Service>('v1', 'services', 'Service')
 export const events = type<CoreEvent>('v1', 'events', 'Event')
 export const namespaces = type('v1', 'namespaces', 'Namespace', 'cluster')
 export const nodes = type<Node>('v1', 'nodes', 'Node', 'cluster')
 export const deployments = type<Deployment>('apps/v1', 'deployments', 'Deployment')
 export const replicaSets = type<ReplicaSet>('apps/v1', 'replicasets', 'ReplicaSet')
-export const leases = type<Lease>('coordination.k8s.io/v1', 'leases', 'Lease')
 export const mutatingWebhookConfigurations = type<MutatingWebhookConfiguration>(
   'admissionregistration.k8s.io/v1',
   'mutatingwebhookconfigurations',
   'MutatingWebhookConfiguration',
-  'cluster',
-)
-export const validatingWebhookConfigurations = type(
-  'admissionregistration.k8s.io/v1',
-  'validatingwebhookconfigurations',
-  'ValidatingWebhookConfiguration',
   'cluster',
 )
 export const customResourceDefinitions = type(
@@ -89,22 +77,6 @@ export const customResourceDefinitions = type(
   'cluster',
 )
 export const tokenReviews = type<TokenReview>('authentication.k8s.io/v1', 'tokenreviews', 'TokenReview', 'cluster')
-export const selfSubjectReviews = type('authentication.k8s.io/v1', 'selfsubjectreviews', 'SelfSubjectReview', 'cluster')
-export const subjectAccessReviews = type(
-  'authorization.k8s.io/v1',
-  'subjectaccessreviews',
-  'SubjectAccessReview',
-  'cluster',
-)
-export const clusterRoles = type('rbac.authorization.k8s.io/v1', 'clusterroles', 'ClusterRole', 'cluster')
-export const clusterRoleBindings = type(
-  'rbac.authorization.k8s.io/v1',
-  'clusterrolebindings',
-  'ClusterRoleBinding',
-  'cluster',
-)
-export const roles = type('rbac.authorization.k8s.io/v1', 'roles', 'Role')
-export const roleBindings = type('rbac.authorization.k8s.io/v1', 'rolebindings', 'RoleBinding')
 
 /** "v1" or "apps/v1". */
 export const apiVersionOf = (t: ResourceType) => (t.group === '' ? t.version : `${t.group}/${t.version}`)

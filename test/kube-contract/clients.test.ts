@@ -13,6 +13,7 @@ import {
 } from '@kubernetes/client-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { kubeletOverHttps } from '../../src/devcluster/api/requests/pod-logs.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import { systemRandom } from '../../src/lib/random.ts'
 import { issueCertificate } from '../../src/lib/x509/certificates.ts'
 import { type Answer, type Cluster, eventually, openCluster, pod, testCa, testServerCertificate } from './cluster.ts'
@@ -203,6 +204,24 @@ describe('what kubectl needs', () => {
       ['ADDED', 'Table', 'second'],
     ])
     expect(frames.map((frame) => frame.object.columnDefinitions.length)).toEqual([3, 0])
+  })
+
+  it('ages in watches are those of the moment, not of the start of the watch', async () => {
+    let nowMs = Date.parse('2026-01-01T00:00:00Z')
+    const timed = await openCluster({ clock: { ...systemClock, now: () => nowMs } })
+    try {
+      const path = '/api/v1/namespaces/default/configmaps'
+      const watch = timed.watch(`${path}?watch=true&labelSelector=aged`, table.headers)
+      await timed.get(path)
+      nowMs += 90_000
+      const metadata = { name: 'aged', labels: { aged: 'yes' } }
+      await timed.post(path, { apiVersion: 'v1', kind: 'ConfigMap', metadata })
+      await eventually(() => watch.frames.length > 0)
+      expect(watch.frames[0].object.rows[0].cells).toEqual(['aged', 0, '0s'])
+      watch.stop()
+    } finally {
+      await timed.close()
+    }
   })
 
   it('an OpenAPI document that says where fields are validated', async () => {

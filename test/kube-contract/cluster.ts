@@ -34,7 +34,10 @@ export interface Cluster {
   patch(path: string, kind: PatchKind, body: unknown): Promise<Reply>
   delete(path: string, body?: unknown): Promise<Reply>
   /** The watch's frames as they come, until `stop`. */
-  watch(path: string): { frames: Answer[]; stop(): void; ended: Promise<void> }
+  watch(
+    path: string,
+    headers?: Readonly<Record<string, string>>,
+  ): { frames: Answer[]; stop(): void; ended: Promise<void> }
   /** A namespace of its own. */
   namespace(): Promise<string>
   close(): Promise<void>
@@ -121,9 +124,9 @@ export async function openCluster(options: Partial<ApiServerOptions> = {}, ca = 
     put: (path, body) => send('PUT', path, body),
     patch: (path, kind, body) => send('PATCH', path, body, { contentType: patchTypes[kind] }),
     delete: (path, body) => send('DELETE', path, body),
-    watch(path) {
+    watch(path, headers = {}) {
       const frames: Answer[] = []
-      const sent = open('GET', path, {})
+      const sent = open('GET', path, headers)
       const ended = new Promise<void>((resolve) => {
         sent.on('error', () => resolve())
         sent.on('response', (response) => {

@@ -122,6 +122,22 @@ describe('owners', () => {
     await gone(at('secrets', 'lost'))
   })
 
+  it('that cannot be looked up take nobody along: no such kind, or in a namespace that the dependent has not', async () => {
+    const made = (await cluster.post(at('secrets'), secret('local'))).body
+    const unknown = { apiVersion: 'other.example/v1', kind: 'Thing', name: 'x', uid: crypto.randomUUID() }
+    await cluster.post(at('secrets'), secret('kept', {}, { ownerReferences: [unknown] }))
+    const name = `cluster-wide-${namespace}`
+    const metadata = { name, ownerReferences: [owner(made)] }
+    await cluster.post('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata })
+    // Whatever comes after them in the collector's queue is dealt with after them.
+    const lost = { apiVersion: 'v1', kind: 'ConfigMap', name: 'never', uid: crypto.randomUUID() }
+    await cluster.post(at('secrets'), secret('later', {}, { ownerReferences: [lost] }))
+    await gone(at('secrets', 'later'))
+    expect((await cluster.get(at('secrets', 'kept'))).status).toBe(200)
+    const kept = await cluster.get(`/api/v1/namespaces/${name}`)
+    expect([kept.status, kept.body.metadata.deletionTimestamp]).toEqual([200, undefined])
+  })
+
   it('leave their dependents when asked to orphan, and wait for them in the foreground', async () => {
     const map = async (name: string) =>
       (await cluster.post(at('configmaps'), { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } })).body

@@ -67,6 +67,6 @@ describe('coffer devcluster', () => {
     const running = run(args)
     expect(await running.status).toBe(1)
     expect(running.err()).toContain(message)
-    expect(running.err()).toContain('usage: coffer devcluster --dir DIR [--port N]')
+    expect(running.err()).toContain('Usage: coffer devcluster --dir DIR [--port N]')
   })
 })

@@ -190,6 +190,73 @@ describe('rights', () => {
     expect(elsewhere.status).toBe(403)
   })
 
+  it('that allow changes do not allow making: server-side apply of what is not there needs create', async () => {
+    await account('patcher')
+    const { token } = (await ask('patcher')).body.status
+    const group = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`
+    const meta = { apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { name: 'patch' } }
+    const rules = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['patch'] }]
+    await cluster.post(`${group}/roles`, { ...meta, kind: 'Role', rules })
+    await cluster.post(`${group}/rolebindings`, {
+      ...meta,
+      kind: 'RoleBinding',
+      roleRef: { kind: 'Role', name: 'patch' },
+      subjects: [{ kind: 'ServiceAccount', name: 'patcher', namespace }],
+    })
+    const path = `/api/v1/namespaces/${namespace}/configmaps/applied`
+    const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'applied' }, data: { k: 'v' } }
+    const options = { contentType: 'application/apply-patch+yaml', headers: { authorization: `Bearer ${token}` } }
+    const apply = () => cluster.send('PATCH', `${path}?fieldManager=test`, body, options)
+    const refused = await apply()
+    expect([refused.status, refused.body.message]).toEqual([
+      403,
+      `configmaps "applied" is forbidden: User "system:serviceaccount:${namespace}:patcher" cannot create resource "configmaps" in API group "" in the namespace "${namespace}"`,
+    ])
+    await cluster.post(`/api/v1/namespaces/${namespace}/configmaps`, { ...body, data: {} })
+    expect((await apply()).status).toBe(200)
+  })
+
+  it('are granted only by who has them, or may bind or escalate', async () => {
+    await account('granter')
+    const { token } = (await ask('granter')).body.status
+    const group = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`
+    const meta = (name: string) => ({ apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { name } })
+    const rbac = { apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles', 'rolebindings'] }
+    const held = { apiGroups: [''], resources: ['configmaps'], verbs: ['get'] }
+    const allow = (rules: object[]) => cluster.put(`${group}/roles/grant`, { ...meta('grant'), kind: 'Role', rules })
+    const binding = (name: string, roleRef: object) => ({
+      ...meta(name),
+      kind: 'RoleBinding',
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', ...roleRef },
+      subjects: [{ kind: 'ServiceAccount', name: 'granter', namespace }],
+    })
+    const rules = [{ ...rbac, verbs: ['create'] }, held]
+    await cluster.post(`${group}/roles`, { ...meta('grant'), kind: 'Role', rules })
+    await cluster.post(`${group}/rolebindings`, binding('grant', { kind: 'Role', name: 'grant' }))
+    const options = { headers: { authorization: `Bearer ${token}` } }
+    const make = (plural: string, body: object) => cluster.post(`${group}/${plural}`, body, options)
+    const role = (name: string, rule: object) => make('roles', { ...meta(name), kind: 'Role', rules: [rule] })
+    expect((await role('same', held)).status).toBe(201)
+    const more = await role('more', { ...held, verbs: ['get', 'list'] })
+    expect([more.status, more.body.message]).toEqual([
+      403,
+      expect.stringContaining('is attempting to grant RBAC permissions not currently held'),
+    ])
+    for (const beyond of [
+      { verbs: ['*'] },
+      { resources: ['*'] },
+      { apiGroups: ['*'] },
+      { resources: ['configmaps/x'] },
+    ])
+      expect((await role('beyond', { ...held, ...beyond })).status).toBe(403)
+    const admin = binding('admin', { kind: 'ClusterRole', name: 'cluster-admin' })
+    expect((await make('rolebindings', admin)).status).toBe(403)
+    expect((await make('rolebindings', binding('later', { kind: 'Role', name: 'not-there' }))).status).toBe(403)
+    expect((await make('rolebindings', binding('same', { kind: 'Role', name: 'same' }))).status).toBe(201)
+    await allow([{ ...rbac, resources: [...rbac.resources, 'clusterroles'], verbs: ['create', 'bind', 'escalate'] }])
+    expect((await make('rolebindings', admin)).status).toBe(201)
+  })
+
   it('auth-delegator may review tokens; others may not', async () => {
     await account('delegate')
     const { token } = (await ask('delegate')).body.status

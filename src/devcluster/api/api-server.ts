@@ -7,6 +7,7 @@ import { type Logger, silentLog } from '../../lib/log.ts'
 import type { RandomBytes } from '../../lib/random.ts'
 import type { Admission } from './admission/admission.ts'
 import { namespaceAdmission } from './admission/namespace-admission.ts'
+import { rbacAdmission } from './admission/rbac-admission.ts'
 import { ServiceAccountAdmission } from './admission/service-account-admission.ts'
 import { WebhookAdmission } from './admission/webhook-admission.ts'
 import { callWebhookOverHttps, type WebhookCall } from './admission/webhook-call.ts'
@@ -98,7 +99,13 @@ export class ApiServer {
     this.#authenticator = new Authenticator({ adminToken: options.adminToken, tokens })
     this.#authorizer = new Authorizer({ store })
     this.#reviews = reviewKinds({ authenticator: this.#authenticator, authorizer: this.#authorizer, tokens })
-    const admission = admissionChain(store, resources, random, options.callWebhook ?? callWebhookOverHttps)
+    const admission = admissionChain({
+      store,
+      resources,
+      random,
+      authorizer: this.#authorizer,
+      call: options.callWebhook ?? callWebhookOverHttps,
+    })
     const writer = new ObjectWriter({ store, admission, clock, random })
     const remover = new ObjectRemover({ store, admission, clock })
     this.#writer = writer
@@ -107,6 +114,7 @@ export class ApiServer {
       writer,
       remover,
       tokens,
+      authorize: (user, access) => this.#authorize(user, access),
       clock,
       callKubelet: options.callKubelet ?? (() => Promise.reject(new Error('no kubelet can be reached from here'))),
       bookmarkIntervalMs: options.bookmarkIntervalMs ?? 30_000,
@@ -276,15 +284,18 @@ export class ApiServer {
   }
 }
 
-function admissionChain(
-  store: ObjectStore,
-  resources: ResourceTable,
-  random: RandomBytes,
-  call: WebhookCall,
-): Admission {
+function admissionChain(tools: {
+  readonly store: ObjectStore
+  readonly resources: ResourceTable
+  readonly random: RandomBytes
+  readonly authorizer: Authorizer
+  readonly call: WebhookCall
+}): Admission {
+  const { store, random } = tools
   const accounts = new ServiceAccountAdmission({ store, random })
-  const webhooks = new WebhookAdmission({ store, resources, random, call, again: accounts })
-  const steps = [namespaceAdmission(store), accounts, webhooks]
+  const webhooks = new WebhookAdmission({ ...tools, again: accounts })
+  // After the webhooks: what they make of a role counts.
+  const steps = [namespaceAdmission(store), accounts, webhooks, rbacAdmission(store, tools.authorizer)]
   return {
     async admit(attempt) {
       let { object } = attempt

@@ -1,8 +1,10 @@
 /** Requests for objects: from verb and path to the reader, the writer, the remover or a subresource. */
 import type { KubeObject } from '../../../kube/client.ts'
 import type { Clock } from '../../../lib/clock.ts'
+import type { Access } from '../identity/authorizer.ts'
 import { answerTokenRequest } from '../identity/reviews.ts'
 import type { TokenIssuer } from '../identity/token-issuer.ts'
+import type { User } from '../identity/user.ts'
 import { applyMergePatch } from '../patch/merge-patch.ts'
 import { externalOf } from '../resource.ts'
 import { badRequest, conflict, methodNotAllowed, notFound, StatusError } from '../status.ts'
@@ -26,6 +28,8 @@ export interface ObjectEndpointOptions {
   readonly writer: ObjectWriter
   readonly remover: ObjectRemover
   readonly tokens: TokenIssuer
+  /** Throws the refusal. */
+  readonly authorize: (user: User, access: Access) => void
   readonly clock: Clock
   readonly callKubelet: KubeletCall
   readonly bookmarkIntervalMs: number
@@ -69,7 +73,7 @@ export class ObjectEndpoint {
 
   #presenter(context: RequestContext) {
     const form = answerForm(context.headers['accept'])
-    return presenterFor(context.resource, form, context.query, this.#options.clock.now())
+    return presenterFor(context.resource, form, context.query, () => this.#options.clock.now())
   }
 
   async #list(context: RequestContext): Promise<ApiResponse> {

@@ -1,6 +1,8 @@
 /** PATCH in its four forms. */
 import type { KubeObject, ManagedFieldsEntry } from '../../../kube/client.ts'
 import type { Clock } from '../../../lib/clock.ts'
+import type { Access } from '../identity/authorizer.ts'
+import type { User } from '../identity/user.ts'
 import { fieldsOf } from '../patch/field-set.ts'
 import { applyJsonPatch, maxOperations, PatchFailure } from '../patch/json-patch.ts'
 import { entryOf, type WriteMark } from '../patch/managed-fields.ts'
@@ -25,6 +27,7 @@ export interface PatchTools {
   readonly store: ObjectStore
   readonly writer: ObjectWriter
   readonly clock: Clock
+  readonly authorize: (user: User, access: Access) => void
 }
 
 export async function patchObject(
@@ -89,7 +92,7 @@ function checkedResult(context: RequestContext, before: KubeObject, result: unkn
 }
 
 async function serverSideApply(
-  { store, writer, clock }: PatchTools,
+  { store, writer, clock, authorize }: PatchTools,
   context: RequestContext,
   request: WriteRequest,
 ): Promise<PatchResult> {
@@ -111,6 +114,10 @@ async function serverSideApply(
     ...(request.subresource ? { subresource: request.subresource } : {}),
   }
   if (!request.subresource && !store.get(resource.collection, context.namespace, context.name ?? '')) {
+    const { group, plural } = resource
+    const { namespace, name } = context
+    // Who may only change things must not make them this way.
+    authorize(context.user, { verb: 'create', group, resource: plural, subresource: undefined, namespace, name })
     const owned = new Set(fieldsOf(configuration, resource.shape).keys())
     const fresh = structuredClone(configuration)
     resource.fillDefaults?.(fresh)

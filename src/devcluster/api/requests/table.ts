@@ -28,7 +28,12 @@ export interface Presenter {
   event(object: KubeObject): unknown
 }
 
-export function presenterFor(resource: Resource, form: AnswerForm, query: URLSearchParams, nowMs: number): Presenter {
+export function presenterFor(
+  resource: Resource,
+  form: AnswerForm,
+  query: URLSearchParams,
+  now: () => number,
+): Presenter {
   if (form === 'object')
     return { one: (object) => object, list: (list) => listObject(resource, list), event: (object) => object }
   if (form === 'metadata') {
@@ -53,7 +58,7 @@ export function presenterFor(resource: Resource, form: AnswerForm, query: URLSea
     columnDefinitions: withColumns ? columnDefinitions(resource) : [],
     rows: objects
       .filter((object) => object.metadata.uid !== undefined)
-      .map((object) => row(resource, object, include, nowMs)),
+      .map((object) => row(resource, object, include, now())),
   })
   return {
     one: (object) => table([object], { resourceVersion: object.metadata.resourceVersion ?? '' }, true),

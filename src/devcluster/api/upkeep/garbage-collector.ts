@@ -1,5 +1,5 @@
 /** Deletes what lost its owners, and ends foreground and orphaning deletions. */
-import type { KubeObject } from '../../../kube/client.ts'
+import type { KubeObject, OwnerReference } from '../../../kube/client.ts'
 import type { Logger } from '../../../lib/log.ts'
 import { systemUser } from '../identity/user.ts'
 import { foregroundFinalizer, type ObjectRemover, orphanFinalizer } from '../requests/object-remover.ts'
@@ -75,7 +75,8 @@ export class GarbageCollector {
   async #settle(event: StoreEvent): Promise<void> {
     const { uid = '', ownerReferences = [] } = event.object.metadata
     if (event.type === 'DELETED') {
-      for (const dependent of [...(this.#dependents.get(uid) ?? [])]) await this.#attend(dependent)
+      // Seen to end, whether or not its kind is still there to be looked up.
+      for (const dependent of [...(this.#dependents.get(uid) ?? [])]) await this.#attend(dependent, uid)
       if ((this.#dependents.get(uid)?.size ?? 0) === 0) this.#dependents.delete(uid)
       for (const owner of ownerReferences) await this.#attend(owner.uid)
     } else {
@@ -83,8 +84,8 @@ export class GarbageCollector {
     }
   }
 
-  /** Does for one object what its owners and its own deletion ask for. */
-  async #attend(uid: string): Promise<void> {
+  /** Does for one object what its owners (of which `ended` has gone) and its own deletion ask for. */
+  async #attend(uid: string, ended?: string): Promise<void> {
     const object = this.#find(uid)
     if (!object) return
     if (object.metadata.deletionTimestamp) {
@@ -94,15 +95,18 @@ export class GarbageCollector {
     }
     const owners = object.metadata.ownerReferences ?? []
     if (owners.length === 0) return
-    const present = owners.filter((owner) => this.#isPresent(owner.uid, object.metadata.namespace))
+    const present = owners.filter((owner) => owner.uid !== ended && !this.#isAbsent(owner, object.metadata.namespace))
     if (present.length === owners.length) return
     if (present.length === 0) await this.#delete(object, 'Background')
     else this.#edit(uid, (found) => ({ ...found.metadata, ownerReferences: present }))
   }
 
-  #isPresent(uid: string, namespace: string | undefined): boolean {
-    const place = this.#live.get(uid)
-    return place !== undefined && (place.namespace === undefined || place.namespace === namespace)
+  /** An owner that cannot be looked up (no such kind; in some namespace, when the dependent is in none) is not known to be gone. */
+  #isAbsent(owner: OwnerReference, namespace: string | undefined): boolean {
+    const place = this.#live.get(owner.uid)
+    if (place && (place.namespace === undefined || place.namespace === namespace)) return false
+    const resource = this.#options.resources.findKind(owner.apiVersion, owner.kind)
+    return resource !== undefined && (!resource.namespaced || namespace !== undefined)
   }
 
   #orphan(uid: string): void {

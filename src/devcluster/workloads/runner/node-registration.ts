@@ -13,7 +13,7 @@ export interface NodeFacts {
 }
 
 /** Where people look for how pods are kept apart here. */
-export const isolationLabel = 'coffer.dev/pod-isolation'
+const isolationLabel = 'coffer.dev/pod-isolation'
 
 export async function registerNode(client: KubeClient, facts: NodeFacts, clock: Clock): Promise<void> {
   const labels = {

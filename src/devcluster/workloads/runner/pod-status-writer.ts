@@ -23,6 +23,7 @@ export class PodStatusWriter {
   readonly #options: PodStatusWriterOptions
   #latest: Snapshot | undefined
   #writing: Promise<void> | undefined
+  readonly #abandoned = new AbortController()
   /** As the API server has it, so that conditions keep their times. */
   #conditions: unknown
 
@@ -37,20 +38,18 @@ export class PodStatusWriter {
     })
   }
 
-  /** One status that is not made from containers. */
-  write(pod: Pod, status: object): void {
-    this.#writing = (this.#writing ?? Promise.resolve()).then(async () => {
-      await this.#patch(pod, status)
-    })
-  }
-
   async flush(): Promise<void> {
     await this.#writing
   }
 
+  /** Nobody needs to hear more of it: what could not be written yet is given up. */
+  abandon(): void {
+    this.#abandoned.abort(new Error('the pod is no longer reported on'))
+  }
+
   /** Grace 0: nothing of it is left here. */
   async deletePod(pod: Pod): Promise<void> {
-    for (let attempt = 1; attempt <= deleteTries; attempt++) {
+    for (let attempt = 1; attempt <= deleteTries && !this.#abandoned.signal.aborted; attempt++) {
       try {
         await this.#options.client.delete(pods, refOf(pod), { uid: pod.metadata.uid, gracePeriodSeconds: 0 })
         return
@@ -58,7 +57,7 @@ export class PodStatusWriter {
         // 409: another pod has its name by now.
         if (error instanceof ApiError && error.status === 409) return
         this.#options.log.warn('pod.delete_failed', { error: error instanceof Error ? error.message : String(error) })
-        await this.#options.clock.sleep(retryMs * attempt)
+        await this.#pause(retryMs * attempt)
       }
     }
   }
@@ -66,7 +65,7 @@ export class PodStatusWriter {
   async #drain(): Promise<void> {
     // A microtask later: what happens at once is one write.
     await Promise.resolve()
-    while (this.#latest) {
+    while (this.#latest && !this.#abandoned.signal.aborted) {
       const snapshot = this.#latest
       this.#latest = undefined
       const { pod, record } = snapshot()
@@ -76,9 +75,13 @@ export class PodStatusWriter {
       if (done === 'written') this.#conditions = status.conditions
       else if (done === 'failed' && !this.#latest) {
         this.#latest = snapshot
-        await this.#options.clock.sleep(retryMs)
+        await this.#pause(retryMs)
       }
     }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await this.#options.clock.sleep(ms, this.#abandoned.signal).catch(() => {})
   }
 
   async #patch(pod: Pod, status: object): Promise<'written' | 'gone' | 'failed'> {

@@ -107,9 +107,19 @@ export class PodWorker {
 
   /** Ends the containers and removes the pod's folders; `report`: then tells the API server that it is gone. */
   end(options: { readonly graceMs: number; readonly report: boolean }): Promise<void> {
-    if (this.#ending && options.graceMs === 0) for (const one of [...this.#init, ...this.#main]) one.kill()
+    if (!options.report) this.#status.abandon()
+    if (this.#ending) this.#hurry(options.graceMs)
     this.#ending ??= this.#end(options)
     return this.#ending
+  }
+
+  /** It ends already; whoever asks again may have less patience. */
+  #hurry(graceMs: number): void {
+    const kill = () => {
+      for (const container of [...this.#init, ...this.#main]) container.kill()
+    }
+    if (graceMs === 0) kill()
+    else this.#options.clock.after(graceMs, kill)
   }
 
   logOf(container: string, previous: boolean): ContainerLog | undefined {
@@ -138,7 +148,8 @@ export class PodWorker {
     const message = `the pod runner does not support: ${problem}`
     this.#event('Warning', 'Unsupported', message)
     this.#log.warn('pod.unsupported', { what: problem })
-    this.#status.write(this.#pod, { phase: 'Failed', reason: 'Unsupported', message })
+    // It waits for ever. Were it Failed, its ReplicaSet would make the next one at once, and so on.
+    for (const container of [...this.#init, ...this.#main]) container.refuse('Unsupported', message)
   }
 
   async #mountVolumes(signal: AbortSignal): Promise<void> {

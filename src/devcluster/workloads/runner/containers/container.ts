@@ -89,6 +89,11 @@ export class Container {
     }
   }
 
+  /** Instead of `run`. */
+  refuse(reason: string, message: string): void {
+    this.#set({ waiting: { reason, message } })
+  }
+
   /** preStop, SIGTERM, and SIGKILL when `graceMs` is over; resolves when it has ended. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true

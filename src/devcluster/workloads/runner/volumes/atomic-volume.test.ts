@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -35,6 +35,18 @@ describe('atomic volume', () => {
     expect(names.filter((name) => !name.startsWith('..')).sort()).toEqual(['a', 'c'])
     expect(names.filter((name) => name.startsWith('..')).length).toBe(2)
     expect(readFileSync(join(volume.dir, 'a'), 'utf8')).toBe('2')
+  })
+
+  it('a write that fails leaves the old files, none of the new ones, and does not stop the next', async () => {
+    const volume = newVolume()
+    await volume.write(payload({ a: '1' }))
+    const before = readdirSync(volume.dir).sort()
+    await expect(volume.write(payload({ a: '2', 'a/b': '2' }))).rejects.toThrow()
+    expect(readdirSync(volume.dir).sort()).toEqual(before)
+    symlinkSync('cut', join(volume.dir, '..data_tmp'))
+    await volume.write(payload({ a: '3' }))
+    expect(readFileSync(join(volume.dir, 'a'), 'utf8')).toBe('3')
+    expect(readdirSync(volume.dir).filter((name) => name.startsWith('..')).length).toBe(2)
   })
 
   it('the same content is no change', async () => {

@@ -30,21 +30,38 @@ export class AtomicVolume {
     const { dir, clock, random } = this.#options
     const stamp = new Date(clock.now()).toISOString().replace(/[-:]/g, '_').replace('T', '_').replace('Z', '')
     const name = `..${stamp}.${Buffer.from(random(4)).toString('hex')}`
-    await mkdir(join(dir, name), { mode: 0o755 })
+    try {
+      await this.#fill(join(dir, name), payload)
+      await this.#switchTo(name, payload)
+    } catch (error) {
+      // Half a write leaves no values behind, and nothing in the way of the next.
+      if ((await readlink(join(dir, '..data')).catch(() => '')) !== name)
+        await rm(join(dir, name), { recursive: true, force: true })
+      throw error
+    }
+    this.#written = payload
+    return true
+  }
+
+  async #fill(folder: string, payload: Payload): Promise<void> {
+    await mkdir(folder, { mode: 0o755 })
     for (const [path, file] of payload) {
-      const target = join(dir, name, path)
+      const target = join(folder, path)
       await mkdir(dirname(target), { recursive: true, mode: 0o755 })
       await writeFile(target, file.content, { mode: 0o600 })
       // The umask has no say in it.
       await chmod(target, file.mode)
     }
+  }
+
+  async #switchTo(name: string, payload: Payload): Promise<void> {
+    const { dir } = this.#options
     const before = await readlink(join(dir, '..data')).catch(() => undefined)
+    await rm(join(dir, '..data_tmp'), { force: true })
     await symlink(name, join(dir, '..data_tmp'))
     await rename(join(dir, '..data_tmp'), join(dir, '..data'))
     await this.#linkNames(payload)
     if (before) await rm(join(dir, before), { recursive: true, force: true })
-    this.#written = payload
-    return true
   }
 
   async #linkNames(payload: Payload): Promise<void> {

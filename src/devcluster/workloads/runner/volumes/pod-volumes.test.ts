@@ -114,6 +114,16 @@ describe('pod volumes', () => {
     await held.remove()
   })
 
+  it('a change that comes while they are set up is written after that, not beside it', async () => {
+    const { held, pod, read, state } = setUp([{ name: 'v', secret: { secretName: 's' } }])
+    for (let round = 0; round < 20; round++) {
+      state.secret = { k: Buffer.from(`round ${round}`).toString('base64') }
+      await Promise.all([held.setUp(), held.refresh(pod), held.setUp()])
+      expect(read('v/k')).toBe(`round ${round}`)
+    }
+    await held.remove()
+  })
+
   it('what is optional may be missing', async () => {
     const { held } = setUp([{ name: 'v', secret: { secretName: 'none', optional: true } }])
     await held.setUp()

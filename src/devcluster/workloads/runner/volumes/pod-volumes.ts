@@ -55,7 +55,10 @@ export class PodVolumes {
         this.#atomic.set(volume.name, new AtomicVolume({ ...this.#options, dir }))
       }
     }
-    await this.#writeAll(this.#options.sources.pod)
+    // Never beside a refresh: both would change the same links.
+    const written = this.#busy.then(() => this.#writeAll(this.#options.sources.pod))
+    this.#busy = written.catch(() => {})
+    await written
   }
 
   /** The pod's metadata changed, or an object that it names: writes what is new. Failures are logged and tried again. */
