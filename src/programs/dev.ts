@@ -94,6 +94,7 @@ async function runParts(run: Run): Promise<void> {
   terminal.step(1, 'Server, cluster, controller, injector and pod runner start')
   const parts = await startParts({ terminal, environment, supervisor, clock: systemClock, random: systemRandom, stop })
   terminal.done('everything runs', systemClock.monotonic() - started)
+  terminal.hint(`. ${parts.envFile} && ${commandFrom(run.io.cwd, environment)} status`)
   const context: DemoContext = {
     terminal,
     clock: systemClock,
@@ -132,7 +133,6 @@ const commandFrom = (cwd: string, environment: Environment) =>
 
 function printAccess(run: Run, parts: Parts): void {
   const { terminal, environment } = run
-  const { cwd } = run.io
   terminal.line(`
    server      ${environment.server.address}  (CA ${environment.server.caFile})
    token       ${parts.server.rootToken.reveal()}
@@ -140,6 +140,5 @@ function printAccess(run: Run, parts: Parts): void {
    logs        ${environment.dir}/logs
    audit       ${environment.server.auditFile}
    isolation   ${parts.isolation}`)
-  terminal.hint(`. ${parts.envFile} && ${commandFrom(cwd, environment)} status`)
   terminal.line(`   ready in ${formatMs(parts.readyMs)}; Ctrl-C ends everything and leaves nothing behind`)
 }

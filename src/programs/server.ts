@@ -71,8 +71,8 @@ async function runCheck(file: string | undefined, io: ProgramIo): Promise<number
 }
 
 async function runServer(config: ServerConfig, dev: DevFlags | undefined, io: ProgramIo): Promise<number> {
-  // Left alone, V8 lets garbage grow to four times what lives: 100 MB under writes where 70 do, for 0.3 % of the time.
-  setFlagsFromString('--heap-growing-percent=50')
+  // Left alone, V8 lets the old space grow to four times what lives before it collects: 105 MB under writes, with this 75.
+  setFlagsFromString('--heap-growing-percent=100')
   const clock = systemClock
   const write = (line: string) => void io.stderr.write(line)
   const log = createLogger({ level: config.logLevel, name: 'server', write })

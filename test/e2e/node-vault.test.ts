@@ -65,6 +65,46 @@ describe('node-vault', () => {
     await expect(child.tokenLookupSelf()).rejects.toThrow('permission denied')
   })
 
+  it('ends the children of a token with it', async () => {
+    const parent = (await vault.tokenCreate({ policies: ['root'] })).auth
+    vault.token = parent.client_token
+    const child = (await vault.tokenCreate({ policies: ['reader'] })).auth
+    vault.token = server.rootToken
+    expect((await vault.tokenLookupAccessor({ accessor: child.accessor })).data.id).toBe('')
+    await vault.tokenRevokeAccessor({ accessor: parent.accessor })
+    const orphaned = nodeVault({ endpoint: server.url, token: child.client_token })
+    await expect(orphaned.tokenLookupSelf()).rejects.toThrow('permission denied')
+  })
+
+  it('tells what a token may do and where a path is mounted', async () => {
+    const capabilities = await vault.write('sys/capabilities-self', { paths: ['secret/data/app/config'] })
+    expect(capabilities.data['secret/data/app/config']).toEqual(['root'])
+    const preflight = await vault.read('sys/internal/ui/mounts/secret/app/config')
+    expect(preflight.data).toMatchObject({ path: 'secret/', type: 'kv', options: { version: '2' } })
+    expect((await vault.help('sys/mounts')).help).toContain('mount')
+  })
+
+  it('configures the Kubernetes auth method, and a login that is not one is refused', async () => {
+    await expect(vault.write('auth/kubernetes/config', {})).rejects.toThrow('no host provided')
+    await vault
+      .write('auth/kubernetes/config', {
+        kubernetes_host: 'https://127.0.0.1:1',
+        disable_local_ca_jwt: true,
+        kubernetes_ca_cert: 'ca',
+      })
+      .catch((error: Error) => expect(error.message).toMatch(/kubernetes_ca_cert|certificate/i))
+    await vault.write('auth/kubernetes/role/app', {
+      bound_service_account_names: 'app',
+      bound_service_account_namespaces: 'default',
+      policies: 'reader',
+      ttl: '1h',
+    })
+    const role = (await vault.read('auth/kubernetes/role/app')).data
+    expect(role).toMatchObject({ bound_service_account_names: ['app'], token_policies: ['reader'], token_ttl: 3600 })
+    expect((await vault.list('auth/kubernetes/role')).data.keys).toEqual(['app'])
+    await expect(vault.kubernetesLogin({ mount_point: 'kubernetes', role: 'other', jwt: 'x' })).rejects.toThrow('invalid role name "other"')
+  })
+
   it('enables audit only below the configured folders', async () => {
     await vault.enableAudit({ name: 'file', type: 'file', options: { file_path: `${server.dir}/audit/a.log` } })
     expect((await vault.audits())['file/']).toMatchObject({ type: 'file' })

@@ -202,10 +202,15 @@ const followChanges: DemoStep = {
 const showAudit: DemoStep = {
   title: 'Audit: who read what, and when; no values',
   async run(context) {
+    const started = context.clock.monotonic()
     const lines = auditLines(readFileSync(context.environment.server.auditFile, 'utf8'), demoPaths)
     if (lines.length === 0)
       throw new StepFailed('server', 'no audit line tells of secret/data/my-app/config or of a login')
     context.terminal.detail(lines.slice(-12).join('\n'))
+    context.terminal.done(
+      `${lines.length} accesses on record, the last ${Math.min(12, lines.length)} shown`,
+      context.clock.monotonic() - started,
+    )
     context.terminal.hint(`tail -n 2 ${context.environment.server.auditFile}`)
   },
 }
