@@ -56,7 +56,9 @@ export function requestLine(request: AuditedRequest, options: LineOptions): stri
 }
 
 export function responseLine(request: AuditedRequest, response: AuditedResponse, options: LineOptions): string {
-  return answered(options.asked.get(request) ?? asked(request, options), request, response, options)
+  const text = options.asked.get(request) ?? asked(request, options)
+  options.asked.delete(request)
+  return answered(text, request, response, options)
 }
 
 /** Both lines of a request; what they share is made once. */

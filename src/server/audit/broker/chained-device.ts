@@ -58,6 +58,8 @@ export class ChainedDevice {
   /** A write is past its deadline and has not come back: nothing is queued behind it. */
   #stuck = false
   #closed = false
+  /** Of all writes until one is cut off. */
+  #abort = new AbortController()
 
   constructor(options: ChainedDeviceOptions) {
     this.#options = options
@@ -87,7 +89,7 @@ export class ChainedDevice {
   }
 
   async #writeGroup(group: readonly Entry[]): Promise<void> {
-    const abort = new AbortController()
+    const abort = this.#abort
     let settled = false
     const settle = (error?: Error) => {
       if (settled) return
@@ -100,6 +102,7 @@ export class ChainedDevice {
     const cancel = this.#options.clock.after(this.#options.deadlineMs, () => {
       const error = new Error(`the audit device took longer than ${this.#options.deadlineMs} ms`)
       abort.abort(error)
+      this.#abort = new AbortController()
       settle(error)
       this.#stuck = true
       this.#fail(error)
