@@ -102,7 +102,9 @@ describe('node-vault', () => {
     const role = (await vault.read('auth/kubernetes/role/app')).data
     expect(role).toMatchObject({ bound_service_account_names: ['app'], token_policies: ['reader'], token_ttl: 3600 })
     expect((await vault.list('auth/kubernetes/role')).data.keys).toEqual(['app'])
-    await expect(vault.kubernetesLogin({ mount_point: 'kubernetes', role: 'other', jwt: 'x' })).rejects.toThrow('invalid role name "other"')
+    await expect(vault.kubernetesLogin({ mount_point: 'kubernetes', role: 'other', jwt: 'x' })).rejects.toThrow(
+      'invalid role name "other"',
+    )
   })
 
   it('enables audit only below the configured folders', async () => {

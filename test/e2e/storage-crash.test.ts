@@ -168,7 +168,7 @@ describe('a damaged file', () => {
       )
       expect(refusal).toBeInstanceOf(StorageDown)
       expect(refusal.message).toContain(join(path, 'coffer.mdb'))
-      expect(refusal.message).toContain('restore a snapshot')
+      expect(refusal.message).toContain('start with the folder from your last backup')
       expect(statSync(join(path, 'coffer.mdb')).size).toBe(size)
     }
   })
