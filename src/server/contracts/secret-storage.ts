@@ -15,7 +15,8 @@ export interface SecretStorage {
   list(prefix: string, page: ListPage): Promise<string[]>
   at(prefix: string): SecretStorage
   /**
-   * Several views, one commit. Every row that `tx` reads is checked at commit; `run` runs again on conflict (at most 8
+   * Several views, one commit. Every row that `tx` found is checked at commit; that a row is absent is checked only by
+   * creating it (a put of a row that was read absent creates it). `run` runs again on conflict (at most 8
    * times with jitter, then Refusal 503), so it has no effects but through `tx`. There is no list inside.
    */
   transaction<T>(run: (tx: Tx) => Promise<T>): Promise<T>
