@@ -1,14 +1,14 @@
 import { parseJson } from './parse.ts'
-import { type Json, JsonNumber, type JsonObject, RawJson } from './value.ts'
+import { isJsonObject, type Json, RawJson } from './value.ts'
 import { trusted } from './walk.ts'
 
 /** JSON Merge Patch (RFC 7386): members that are null in `patch` go, objects merge, everything else replaces. Neither input is changed. */
 export function mergePatch(target: Json | undefined, patch: Json): Json {
   const change = expand(patch)
-  if (!isObject(change)) return change
+  if (!isJsonObject(change)) return change
   const before = target === undefined ? undefined : expand(target)
   const merged: Record<string, Json | undefined> = Object.create(null)
-  if (isObject(before)) Object.assign(merged, before)
+  if (isJsonObject(before)) Object.assign(merged, before)
   for (const key of Object.keys(change)) {
     const member = change[key]
     if (member === undefined) continue
@@ -20,8 +20,4 @@ export function mergePatch(target: Json | undefined, patch: Json): Json {
 
 function expand(value: Json): Json {
   return value instanceof RawJson ? parseJson(value.text, trusted) : value
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber)
 }

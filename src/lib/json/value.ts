@@ -25,3 +25,14 @@ export class RawJson {
     this.text = text
   }
 }
+
+/** A JSON object: not null, a list, a number kept as text, or raw text. */
+export function isJsonObject(value: Json | undefined): value is JsonObject {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof JsonNumber) &&
+    !(value instanceof RawJson)
+  )
+}

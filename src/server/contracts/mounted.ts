@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Json, JsonObject } from '../../lib/json/value.ts'
 import type { Logger } from '../../lib/log.ts'
+import type { OutboundAnswer, OutboundCall } from '../../lib/outbound/outbound.ts'
 import type { RandomBytes } from '../../lib/random.ts'
 import type { LeaseHandler } from './leases.ts'
 import type { MountInfo, Route } from './request.ts'
@@ -43,25 +44,8 @@ export interface MountContext {
 
 /** The only dialer of engines and auth methods (lib/outbound): no link-local or metadata addresses, no cross-host redirects, byte and time limits. */
 export interface Outbound {
-  request(request: OutboundRequest): Promise<OutboundResponse>
+  request(call: OutboundCall): Promise<OutboundAnswer>
 }
-export interface OutboundRequest {
-  readonly url: string
-  readonly method?: string
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string
-  /** PEM; when given, only these roots count. */
-  readonly ca?: string
-  readonly timeoutMs?: number
-  readonly maxBytes?: number
-  readonly signal?: AbortSignal
-}
-export interface OutboundResponse {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string | undefined>>
-  readonly body: string
-}
-
 /** Notices without values, for sys/events/subscribe. Subscribers see only paths that they may read. */
 export interface EventSink {
   /** Without listeners an event is not worth its making. */

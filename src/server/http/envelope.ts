@@ -1,7 +1,7 @@
 /** An answer of the pipeline -> status, headers, bytes: Vault's JSON to the letter. */
 import type { Duplex } from 'node:stream'
 import { stringifyJson } from '../../lib/json/stringify.ts'
-import { type Json, JsonNumber, type JsonObject, RawJson } from '../../lib/json/value.ts'
+import { isJsonObject, type Json, type JsonObject } from '../../lib/json/value.ts'
 import type { Answer } from '../pipeline/exchange.ts'
 
 export interface HttpAnswer {
@@ -59,20 +59,13 @@ const reserved = new Set([
 
 /** Old clients of some sys routes read the members of `data` beside the envelope. */
 function besides(data: Json): string {
-  if (!isObject(data)) return ''
+  if (!isJsonObject(data)) return ''
   let out = ''
   for (const [name, value] of Object.entries(data)) {
     if (value !== undefined && !reserved.has(name)) out += `,${JSON.stringify(name)}:${stringifyJson(value)}`
   }
   return out
 }
-
-const isObject = (value: Json): value is JsonObject =>
-  typeof value === 'object' &&
-  value !== null &&
-  !Array.isArray(value) &&
-  !(value instanceof RawJson) &&
-  !(value instanceof JsonNumber)
 
 function errors(answer: Extract<Answer, { kind: 'errors' }>): string {
   const body: JsonObject = {

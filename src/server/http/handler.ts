@@ -1,7 +1,8 @@
 /** HTTP -> the pipeline and back, without sockets: tests and the socket server use the same function. */
+
+import { parseGoBool } from '../../lib/go-bool.ts'
 import { Refusal, type Verb } from '../contracts/request.ts'
 import type { Incoming } from '../pipeline/exchange.ts'
-import { parseBool } from '../pipeline/input/fields.ts'
 import type { Pipeline } from '../pipeline/pipeline.ts'
 import { type HttpAnswer, writeAnswer } from './envelope.ts'
 import { type Headers, readHeaders, tokenOf, wrapTtlOf } from './headers.ts'
@@ -85,7 +86,7 @@ function verbOf(verb: Verb | 'help', query: Query): Verb | 'help' {
 function flag(query: Query, name: string): boolean {
   const value = query[name]
   if (value === undefined || value === '') return false
-  const parsed = typeof value === 'string' ? parseBool(value) : undefined
+  const parsed = typeof value === 'string' ? parseGoBool(value) : undefined
   if (parsed === undefined)
     throw new Refusal(400, `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`)
   return parsed

@@ -3,18 +3,8 @@ import { z } from 'zod'
 import type { JsonObject } from '../../lib/json/value.ts'
 import type { MountConfig, MountInfo } from '../contracts/request.ts'
 
-export interface MountRow {
+export interface MountRow extends MountInfo {
   readonly format: 1
-  readonly path: string
-  readonly class: 'secret' | 'auth'
-  readonly type: string
-  readonly description: string
-  readonly accessor: string
-  readonly uuid: string
-  readonly local: boolean
-  readonly sealWrap: boolean
-  readonly options: Readonly<Record<string, string>> | null
-  readonly config: MountConfig
   /** Marked by `disable`: no longer routed; its leases and rows are being removed. */
   readonly removing?: boolean
 }

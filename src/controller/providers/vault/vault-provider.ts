@@ -1,5 +1,6 @@
 /** SecretStores of kind `vault`: HashiCorp Vault, OpenBao and Coffer, KV version 1 and 2. */
 
+import { pemText } from '../../../lib/pem-text.ts'
 import { VaultClient } from '../../../sdk/client.ts'
 import type { ConnectSocket } from '../../../sdk/events.ts'
 import type { Transport } from '../../../sdk/transport.ts'
@@ -80,7 +81,7 @@ async function authorities(spec: VaultSpec, env: StoreEnv): Promise<string | und
 }
 
 function pemOf(text: string): string {
-  const pem = text.includes('-----BEGIN') ? text : Buffer.from(text, 'base64').toString('utf8')
+  const pem = pemText(text)
   if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw invalid('caBundle: no certificate in PEM form found')
   return pem
 }

@@ -1,7 +1,8 @@
 /** Asks the cluster: who is this token, which labels has that namespace. */
 import { readFile } from 'node:fs/promises'
 import type { Clock } from '../../../lib/clock.ts'
-import type { Outbound, OutboundResponse } from '../../contracts/mounted.ts'
+import type { OutboundAnswer } from '../../../lib/outbound/outbound.ts'
+import type { Outbound } from '../../contracts/mounted.ts'
 import { Refusal } from '../../contracts/request.ts'
 import type { KubernetesConfig } from './config.ts'
 import type { ServiceAccount } from './service-account.ts'
@@ -48,7 +49,7 @@ export class Cluster {
     config: KubernetesConfig,
     loginJwt: string,
     request: { method: string; path: string; body?: string; signal: AbortSignal },
-  ): Promise<OutboundResponse> {
+  ): Promise<OutboundAnswer> {
     const ca = config.caCert || (config.disableLocalCaJwt ? undefined : await this.#localFile('ca.crt'))
     const call = {
       url: config.host.replace(/\/+$/, '') + request.path,

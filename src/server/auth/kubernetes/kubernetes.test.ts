@@ -4,11 +4,11 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../lib/fake-clock.ts'
 import type { JsonObject } from '../../../lib/json/value.ts'
 import { type Logger, silentLog } from '../../../lib/log.ts'
+import type { OutboundAnswer, OutboundCall } from '../../../lib/outbound/outbound.ts'
 import { systemRandom } from '../../../lib/random.ts'
 import { createCa } from '../../../lib/x509/certificates.ts'
 import { fakeMount, runOperation } from '../../contracts/fake-call.ts'
 import { FakeRows } from '../../contracts/fake-rows.ts'
-import type { OutboundRequest, OutboundResponse } from '../../contracts/mounted.ts'
 import type { Verb } from '../../contracts/request.ts'
 import { kubernetesAuth } from './kubernetes.ts'
 
@@ -38,12 +38,12 @@ const jwtOf = (account: Account, audience?: string[]) => sign(nested(account), a
 
 /** A cluster that knows some tokens, and what it was asked. */
 class FakeCluster {
-  readonly asked: OutboundRequest[] = []
+  readonly asked: OutboundCall[] = []
   readonly accounts = new Map<string, Account>()
   readonly labels = new Map<string, Record<string, string>>()
-  answer: ((request: OutboundRequest) => OutboundResponse | Error | undefined) | undefined
+  answer: ((request: OutboundCall) => OutboundAnswer | Error | undefined) | undefined
 
-  async request(request: OutboundRequest): Promise<OutboundResponse> {
+  async request(request: OutboundCall): Promise<OutboundAnswer> {
     this.asked.push(request)
     const special = this.answer?.(request)
     if (special instanceof Error) throw special
@@ -66,7 +66,7 @@ class FakeCluster {
     return this.asked.at(-1)?.headers?.['authorization']
   }
 }
-const reply = (status: number, body: object): OutboundResponse => ({ status, headers: {}, body: JSON.stringify(body) })
+const reply = (status: number, body: object): OutboundAnswer => ({ status, headers: {}, body: JSON.stringify(body) })
 
 const setUp = (local: Record<string, string> = {}) => {
   const rows = new FakeRows()

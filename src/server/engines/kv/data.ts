@@ -1,6 +1,6 @@
 import { mergePatch } from '../../../lib/json/merge-patch.ts'
 import { stringifyJson } from '../../../lib/json/stringify.ts'
-import { type Json, JsonNumber, type JsonObject, RawJson } from '../../../lib/json/value.ts'
+import { isJsonObject, type Json, JsonNumber, RawJson } from '../../../lib/json/value.ts'
 import { type Call, operation, Refusal, type Reply, type Route } from '../../contracts/request.ts'
 import type { SecretStorage, Tx } from '../../contracts/secret-storage.ts'
 import { versionAnswer } from './answers.ts'
@@ -128,15 +128,11 @@ async function remove(call: Call): Promise<Reply> {
 /** The text that is kept. Refusal 400 when it is no object; null is what Vault takes for one without members. */
 function dataOf(data: Json): RawJson {
   if (data instanceof RawJson) return data
-  if (data === null || isObject(data)) return new RawJson(stringifyJson(data))
+  if (data === null || isJsonObject(data)) return new RawJson(stringifyJson(data))
   throw new Refusal(
     400,
     `error converting input for field "data": '' expected type 'map[string]interface {}', got unconvertible type '${goType(data)}'`,
   )
-}
-
-function isObject(value: Json): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber)
 }
 
 function goType(value: Json): string {
@@ -146,7 +142,7 @@ function goType(value: Json): string {
 }
 
 function casOf(options: Json | undefined): number | undefined {
-  const cas = options && isObject(options) ? options['cas'] : undefined
+  const cas = options && isJsonObject(options) ? options['cas'] : undefined
   if (cas === undefined || cas === null) return undefined
   const number = typeof cas === 'string' || cas instanceof JsonNumber ? Number(String(cas)) : cas
   if (typeof number !== 'number' || !Number.isSafeInteger(number))

@@ -1,7 +1,9 @@
 /** Vault's loose typing: what came in -> what the operation declared. */
+
 import { parseVaultDuration } from '../../../lib/duration.ts'
+import { parseGoBool } from '../../../lib/go-bool.ts'
 import { stringifyJson } from '../../../lib/json/stringify.ts'
-import { type Json, JsonNumber, type JsonObject, RawJson } from '../../../lib/json/value.ts'
+import { isJsonObject, type Json, JsonNumber, type JsonObject, RawJson } from '../../../lib/json/value.ts'
 import type { Field, FieldKind, Fields } from '../../contracts/fields.ts'
 import { Refusal } from '../../contracts/request.ts'
 
@@ -56,7 +58,7 @@ const converters: Record<FieldKind, (value: Json) => unknown> = {
   },
   stringMap,
   object: (value) =>
-    isObject(value) ? value : value instanceof RawJson && value.text.startsWith('{') ? value : undefined,
+    isJsonObject(value) ? value : value instanceof RawJson && value.text.startsWith('{') ? value : undefined,
   json: (value) => value,
 }
 
@@ -81,13 +83,6 @@ function goTypeOf(value: Json): string {
   return Array.isArray(value) ? '[]interface {}' : 'map[string]interface {}'
 }
 
-const isObject = (value: Json): value is JsonObject =>
-  typeof value === 'object' &&
-  value !== null &&
-  !Array.isArray(value) &&
-  !(value instanceof JsonNumber) &&
-  !(value instanceof RawJson)
-
 function text(value: Json): string | undefined {
   if (typeof value === 'string') return value
   if (typeof value === 'number') return String(value)
@@ -101,12 +96,7 @@ function bool(value: Json): boolean | undefined {
   if (typeof value === 'number') return value !== 0
   if (typeof value !== 'string') return undefined
   if (value === '') return false
-  return parseBool(value)
-}
-
-export function parseBool(value: string): boolean | undefined {
-  if (/^(1|t|T|TRUE|true|True)$/.test(value)) return true
-  return /^(0|f|F|FALSE|false|False)$/.test(value) ? false : undefined
+  return parseGoBool(value)
 }
 
 function number(value: Json): number | undefined {
@@ -136,7 +126,7 @@ function commaList(value: Json): string[] | undefined {
 
 /** An object, ["k=v"] or "k=v". */
 function stringMap(value: Json): Record<string, string> | undefined {
-  if (isObject(value)) {
+  if (isJsonObject(value)) {
     const entries = Object.entries(value).map(([name, item]): [string, string] => [name, asText(item ?? null)])
     return Object.fromEntries(entries)
   }

@@ -1,6 +1,6 @@
 /** A request's body or query -> the object that policy, audit and the operation see. */
 import { JsonSyntaxError, parseJson } from '../../../lib/json/parse.ts'
-import { type Json, JsonNumber, type JsonObject, RawJson } from '../../../lib/json/value.ts'
+import { isJsonObject, type Json, type JsonObject } from '../../../lib/json/value.ts'
 import { Refusal } from '../../contracts/request.ts'
 import type { Incoming } from '../exchange.ts'
 
@@ -18,7 +18,7 @@ export function givenBy(incoming: Incoming): JsonObject {
   if (!looksLikeJson && type.startsWith('application/x-www-form-urlencoded')) return form(body)
   const value = parse(body)
   if (value === null) return empty
-  if (isObject(value)) return value
+  if (isJsonObject(value)) return value
   throw new Refusal(
     400,
     `failed to decode JSON input: json: cannot unmarshal ${kindOf(value)} into Go value of type map[string]interface {}`,
@@ -51,9 +51,6 @@ function form(body: Uint8Array): JsonObject {
   }
   return out
 }
-
-const isObject = (value: Json): value is JsonObject =>
-  typeof value === 'object' && !Array.isArray(value) && !(value instanceof JsonNumber) && !(value instanceof RawJson)
 
 function kindOf(value: Json): string {
   if (Array.isArray(value)) return 'array'

@@ -1,6 +1,6 @@
 import { JsonSyntaxError, parseJson } from '../../../../lib/json/parse.ts'
 import { stringifyGo } from '../../../../lib/json/stringify.ts'
-import { type Json, JsonNumber, type JsonObject, RawJson } from '../../../../lib/json/value.ts'
+import { isJsonObject, type Json, type JsonObject } from '../../../../lib/json/value.ts'
 import { ProviderError } from '../../../providers/provider.ts'
 
 /**
@@ -24,18 +24,8 @@ function objectOf(value: Uint8Array): JsonObject {
     if (!(error instanceof JsonSyntaxError)) throw error
     throw new ProviderError('failed', 'the value is not a JSON object: use data with a secretKey instead of extract')
   }
-  if (isObject(json)) return json
+  if (isJsonObject(json)) return json
   throw new ProviderError('failed', 'the value is not a JSON object: use data with a secretKey instead of extract')
-}
-
-function isObject(json: Json): json is JsonObject {
-  return (
-    typeof json === 'object' &&
-    json !== null &&
-    !Array.isArray(json) &&
-    !(json instanceof JsonNumber) &&
-    !(json instanceof RawJson)
-  )
 }
 
 function bytesOf(value: Json): Uint8Array {
