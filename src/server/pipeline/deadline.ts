@@ -11,6 +11,8 @@ export class Deadline {
   #controller: AbortController | undefined
   #cancel: (() => void) | undefined
   exceeded = false
+  /** Set for operations whose work has no end of its own (`deadline: 'none'`); the client going away still aborts. */
+  unlimited = false
 
   constructor(clock: Clock, incoming: Incoming) {
     this.#clock = clock
@@ -23,6 +25,7 @@ export class Deadline {
     const controller = new AbortController()
     this.#controller = controller
     this.#incoming.onGone?.(() => controller.abort(new Error('the client went away')))
+    if (this.unlimited) return controller.signal
     this.#cancel = this.#clock.after(deadlineMs - (this.#clock.monotonic() - this.#started), () => {
       this.exceeded = true
       controller.abort(new Error('the request took too long'))

@@ -102,6 +102,7 @@ export class Pipeline {
     if (x.incoming.verb === 'help') return this.#help(x)
     const { operation, call } = x
     if (!operation || !call) throw new Error('a request without operation')
+    if (operation.deadline === 'none') x.deadline.unlimited = true
     if (effectOf(operation, x) !== 'none') await this.#recordRequest(x)
     this.#checkInput(x)
     const reply = await operation.handle(call)
