@@ -12,6 +12,7 @@ import { systemRandom } from '../lib/random.ts'
 import { createNodeTransport } from '../sdk/node-transport.ts'
 import { createSocketConnector } from '../sdk/web-socket.ts'
 import type { Program, ProgramIo } from './program.ts'
+import { announceReady } from './server/ready.ts'
 
 const usage = `Usage: coffer controller [flags]
 
@@ -83,7 +84,7 @@ async function serve(settings: Settings, io: ProgramIo, log: Logger): Promise<vo
         log,
         onReady: () => {
           log.info('controller.ready', { server: config.server, namespace: settings.namespace ?? null })
-          if (io.env['COFFER_SUPERVISED'] === '1') process.send?.({ type: 'ready' })
+          announceReady(io.env, {})
         },
         ...(settings.namespace !== undefined && { namespace: settings.namespace }),
       },

@@ -9,6 +9,7 @@ import { systemClock } from '../lib/clock.ts'
 import { base62, systemRandom } from '../lib/random.ts'
 import { createCa, issueCertificate } from '../lib/x509/certificates.ts'
 import type { Program, ProgramIo } from './program.ts'
+import { announceReady } from './server/ready.ts'
 
 const usage = `Usage: coffer devcluster --dir DIR [--port N]
 
@@ -85,7 +86,7 @@ async function serve({ dir, port }: Options, io: ProgramIo): Promise<number> {
     await writeSecret(join(folder, 'kubelet.key'), certificates.kubelet.keyPem)
     await writeSecret(kubeconfig, kubeconfigFor(listener.address, caPem, adminToken))
     io.stdout.write(`development cluster at ${listener.address}\nKUBECONFIG=${kubeconfig}\n`)
-    process.send?.({ type: 'ready', address: listener.address, kubeconfig })
+    announceReady(io.env, { address: listener.address, kubeconfig })
     await stopped(io.stop)
   } finally {
     await listener.close()

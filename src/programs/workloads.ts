@@ -16,6 +16,7 @@ import type { Logger } from '../lib/log.ts'
 import { systemRandom } from '../lib/random.ts'
 import type { Program, ProgramIo } from './program.ts'
 import { createLogger } from './server/logger.ts'
+import { announceReady } from './server/ready.ts'
 
 const usage = `Usage: coffer workloads --kubeconfig FILE --dir DIR --images FILE [flags]
 
@@ -134,7 +135,7 @@ async function serve(settings: Settings, io: ProgramIo, log: Logger): Promise<vo
   const failed = new AbortController()
   const stop = AbortSignal.any([io.stop, failed.signal])
   try {
-    const ready = () => void process.send?.({ type: 'ready', isolation: isolation.kind })
+    const ready = () => announceReady(io.env, { isolation: isolation.kind })
     await Promise.all([runner.run(stop, ready), runDeploymentController({ ...shared, client }, stop)])
   } finally {
     failed.abort(new Error('the other part failed'))

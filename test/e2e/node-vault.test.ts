@@ -92,7 +92,10 @@ describe('node-vault', () => {
         disable_local_ca_jwt: true,
         kubernetes_ca_cert: 'ca',
       })
-      .catch((error: Error) => expect(error.message).toMatch(/kubernetes_ca_cert|certificate/i))
+      .then(
+        () => expect.unreachable('a CA that is no certificate was taken'),
+        (error: Error) => expect(error.message).toMatch(/kubernetes_ca_cert|certificate/i),
+      )
     await vault.write('auth/kubernetes/role/app', {
       bound_service_account_names: 'app',
       bound_service_account_namespaces: 'default',

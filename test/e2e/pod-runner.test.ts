@@ -165,7 +165,7 @@ class Cluster {
     const script = join(root, 'test/e2e/start-program.mjs')
     this.runner = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
       cwd: root,
-      env: { PATH: process.env['PATH'], HOME: base, COFFER_POD_ISOLATION: this.isolation },
+      env: { PATH: process.env['PATH'], HOME: base, COFFER_POD_ISOLATION: this.isolation, COFFER_SUPERVISED: '1' },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     for (const stream of [this.runner.stdout, this.runner.stderr]) {

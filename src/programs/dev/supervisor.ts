@@ -15,9 +15,7 @@ export interface ReadyMessage {
 
 export interface Child {
   readonly name: string
-  readonly logFile: string
   readonly ready: ReadyMessage
-  readonly exited: Promise<string>
   /** SIGTERM, then SIGKILL after `graceMs`; resolves when it is gone. */
   stop(graceMs?: number): Promise<void>
 }
@@ -72,9 +70,7 @@ export class Supervisor {
     let stopping = false
     const child: Child = {
       name,
-      logFile,
       ready,
-      exited,
       stop: async (graceMs = 12_000) => {
         stopping = true
         this.#children.delete(child)
