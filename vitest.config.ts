@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
 // A file belongs to one suite. `unit` opens no sockets and lives beside the source; `wire` replays transcripts on the
-// handler; `contract` runs the Kubernetes contract on the development cluster; `e2e` starts the built program.
+// handler; `contract` runs the Kubernetes contract on the development cluster; `e2e` starts the built program; `envtest` runs
+// the contract, and what only a real control plane can show, on one (npm run test:all).
 const suite = (name: string, include: string[], exclude: string[], testTimeout: number, fileParallelism = true) => ({
   test: {
     name,
@@ -15,6 +16,10 @@ const suite = (name: string, include: string[], exclude: string[], testTimeout: 
   },
 })
 
+const onControlPlane = ({ test }: ReturnType<typeof suite>) => ({
+  test: { ...test, globalSetup: ['test/envtest/one-for-all.ts'] },
+})
+
 export default defineConfig({
   test: {
     projects: [
@@ -22,6 +27,9 @@ export default defineConfig({
       suite('wire', ['test/wire/**/*.test.ts'], [], 30_000),
       suite('contract', ['test/kube-contract/**/*.test.ts'], [], 30_000),
       suite('e2e', ['test/e2e/**/*.test.ts'], [], 120_000, false),
+      onControlPlane(
+        suite('envtest', ['test/kube-contract/**/*.test.ts', 'test/envtest/**/*.test.ts'], [], 120_000, false),
+      ),
     ],
   },
 })

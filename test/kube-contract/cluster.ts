@@ -1,8 +1,10 @@
 /**
- * The API server under contract: an embedded one on a real socket, spoken to by the plainest of clients, so that the same
- * tests can run against any API server.
+ * The API server under contract, spoken to by the plainest of clients: in the suite `contract` the embedded one on a real
+ * socket, in the suite `envtest` a real kube-apiserver with its controllers. Where the two differ the real one is right.
  */
+import { randomBytes } from 'node:crypto'
 import { request as httpsRequest } from 'node:https'
+import { inject } from 'vitest'
 import { ApiServer, type ApiServerOptions } from '../../src/devcluster/api/api-server.ts'
 import { listenHttps } from '../../src/devcluster/api/http-listener.ts'
 import { systemClock } from '../../src/lib/clock.ts'
@@ -23,6 +25,13 @@ export interface SendOptions {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+const real = inject('controlPlane')
+
+/** Whether this run is on a real control plane. For `it.skipIf`, with the reason beside it. */
+export const onReal = real !== undefined
+/** Kubernetes' minor version: 34, 36. The embedded cluster says what it takes itself for. */
+export const minorVersion = Number(real?.version.split('.')[1] ?? 34)
+
 export interface Cluster {
   readonly address: string
   readonly ca: KeyedCertificate
@@ -38,6 +47,8 @@ export interface Cluster {
     path: string,
     headers?: Readonly<Record<string, string>>,
   ): { frames: Answer[]; stop(): void; ended: Promise<void> }
+  /** A name that no other file of the run uses. */
+  unique(prefix: string): string
   /** A namespace of its own. */
   namespace(): Promise<string>
   close(): Promise<void>
@@ -69,7 +80,22 @@ export function testServerCertificate(ca: KeyedCertificate): KeyedCertificate {
   })
 }
 
+/**
+ * A cluster of its own when it is embedded, and `options` count there only; else the one of the run, so whoever makes an
+ * object that belongs to no namespace names it by `cluster.unique` and removes it.
+ */
 export async function openCluster(options: Partial<ApiServerOptions> = {}, ca = testCa()): Promise<Cluster> {
+  return real ? clientOf({ ...real, close: async () => {} }) : clientOf(await openEmbedded(options, ca))
+}
+
+interface Opened {
+  readonly address: string
+  readonly ca: KeyedCertificate
+  readonly token: string
+  close(): Promise<void>
+}
+
+async function openEmbedded(options: Partial<ApiServerOptions>, ca: KeyedCertificate): Promise<Opened> {
   const token = 'contract-admin-token'
   const server = new ApiServer({
     clock: systemClock,
@@ -79,8 +105,13 @@ export async function openCluster(options: Partial<ApiServerOptions> = {}, ca = 
     ...options,
   })
   const listener = await listenHttps({ server, ...testServerCertificate(ca), port: 0 })
+  return { address: listener.address, ca, token, close: () => listener.close() }
+}
+
+// Long because a cluster's methods share one connection's settings.
+function clientOf({ address, ca, token, close }: Opened): Cluster {
   const open = (method: string, path: string, headers: Record<string, string>) =>
-    httpsRequest(`${listener.address}${path}`, {
+    httpsRequest(`${address}${path}`, {
       method,
       ca: ca.certPem,
       agent: false,
@@ -113,9 +144,15 @@ export async function openCluster(options: Partial<ApiServerOptions> = {}, ca = 
       })
       sent.end(content)
     })
-  let namespaces = 0
+  const run = randomBytes(4).toString('hex')
+  let names = 0
+  const unique = (prefix: string) => {
+    names += 1
+    return `${prefix}-${run}-${names}`
+  }
   const cluster: Cluster = {
-    address: listener.address,
+    unique,
+    address,
     ca,
     token,
     send,
@@ -144,15 +181,14 @@ export async function openCluster(options: Partial<ApiServerOptions> = {}, ca = 
       return { frames, stop: () => sent.destroy(), ended }
     },
     async namespace() {
-      namespaces += 1
-      const name = `test-${namespaces}`
+      const name = unique('test')
       await cluster.post('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
       await eventually(
         async () => (await cluster.get(`/api/v1/namespaces/${name}/serviceaccounts/default`)).status === 200,
       )
       return name
     },
-    close: () => listener.close(),
+    close,
   }
   return cluster
 }
