@@ -1,9 +1,11 @@
-// `npm run test:all`: suites for programs that are found already installed, each skip printed with its reason. A suite that
-// COFFER_REQUIRE names (comma-separated) fails when its program is missing.
+// `npm run test:all`: suites for programs that are found already built or installed, each skip printed with its reason. A
+// suite that COFFER_REQUIRE names (comma-separated; `envtest` means each version) fails when its program is missing.
+// Suites may be named: `npm run test:all -- envtest-1.34`.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { controlPlanes, isBuilt } from '../test/envtest/assets.mjs'
 
 const root = new URL('..', import.meta.url).pathname
 const required = new Set((process.env.COFFER_REQUIRE ?? '').split(',').filter(Boolean))
@@ -19,27 +21,56 @@ const nodeSuite = (name) => {
   }
 }
 
-function vitest(node, projects, report) {
+/** The Kubernetes contract, and what else needs a real control plane, on each version that this repository pins. */
+const controlPlaneSuites = () => {
+  const own = process.env.KUBEBUILDER_ASSETS
+  if (own)
+    return [controlPlaneSuite('envtest', existsSync(own) ? undefined : `KUBEBUILDER_ASSETS=${own} is no folder`, {})]
+  return controlPlanes.map((plane) =>
+    controlPlaneSuite(
+      `envtest-${plane.minor}`,
+      isBuilt(plane)
+        ? undefined
+        : `Kubernetes ${plane.version} is not built; \`npm run envtest:build -- ${plane.minor}\` does it`,
+      { COFFER_ENVTEST: plane.minor },
+    ),
+  )
+}
+
+const controlPlaneSuite = (name, missing, env) => ({
+  name,
+  missing,
+  run: () => vitest(process.execPath, ['envtest'], join(scratch, `${name}.json`), env),
+})
+
+function vitest(node, projects, report, env = {}) {
   const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...projects.flatMap((p) => ['--project', p])]
   args.push('--reporter=dot', '--reporter=json', `--outputFile.json=${report}`)
   return new Promise((resolve) => {
-    spawn(node, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] }).on('close', (code) => {
-      const counts = { passed: 0, failed: code === 0 ? 0 : 1, skipped: 0 }
-      if (existsSync(report)) {
-        const result = JSON.parse(readFileSync(report, 'utf8'))
-        counts.passed = result.numPassedTests
-        counts.skipped = result.numPendingTests + result.numTodoTests
-        counts.failed = Math.max(counts.failed, result.numFailedTests)
-      }
-      resolve(counts)
-    })
+    spawn(node, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] }).on(
+      'close',
+      (code) => {
+        const counts = { passed: 0, failed: code === 0 ? 0 : 1, skipped: 0 }
+        if (existsSync(report)) {
+          const result = JSON.parse(readFileSync(report, 'utf8'))
+          counts.passed = result.numPassedTests
+          counts.skipped = result.numPendingTests + result.numTodoTests
+          counts.failed = Math.max(counts.failed, result.numFailedTests)
+        }
+        resolve(counts)
+      },
+    )
   })
 }
 
 const total = { passed: 0, failed: 0, skipped: 0 }
-for (const suite of [nodeSuite('node22'), nodeSuite('node24')]) {
+const everything = [nodeSuite('node22'), nodeSuite('node24'), ...controlPlaneSuites()]
+const named = process.argv.slice(2)
+for (const suite of everything.filter(
+  ({ name }) => named.length === 0 || named.some((part) => name.startsWith(part)),
+)) {
   if (suite.missing) {
-    const isRequired = required.has(suite.name)
+    const isRequired = [...required].some((part) => suite.name.startsWith(part))
     total[isRequired ? 'failed' : 'skipped'] += 1
     console.log(`${suite.name}: ${isRequired ? 'MISSING and required' : 'skipped'}: ${suite.missing}`)
     continue

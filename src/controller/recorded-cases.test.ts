@@ -1,61 +1,22 @@
 /** Replays test/recorded/eso-cases.json, what ESO 2.9 left in a cluster, on our controller. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { KubeObject } from '../kube/client.ts'
-import { type CoreEvent, events, namespaces, type Secret, secrets } from '../kube/object-types.ts'
+import { type CoreEvent, events, namespaces, secrets } from '../kube/object-types.ts'
 import { externalSecrets } from './crds/external-secret.ts'
 import { secretStores } from './crds/secret-store.ts'
 import { FakeWorld, vaultStore } from './fake-world.ts'
-import { ProviderError, type SecretStoreProvider } from './providers/provider.ts'
-
-interface RecordedCase {
-  readonly case: string
-  readonly applied: KubeObject
-  readonly externalSecret: { finalizers: string[]; spec: object; status: RecordedStatus }
-  readonly secret?: object
-  readonly events: readonly { type: string; reason: string; message: string }[]
-}
-interface RecordedStatus {
-  conditions: { lastTransitionTime: string }[]
-  refreshTime: string | null
-}
-const file = join(import.meta.dirname, '../../test/recorded/eso-cases.json')
-const recorded = JSON.parse(readFileSync(file, 'utf8')) as {
-  stores: { name: string; status: { conditions: { lastTransitionTime: string }[] } }[]
-  cases: RecordedCase[]
-}
-
-/** Not yet ours: refused by name. This list may only shrink. */
-const refused: Readonly<Record<string, string>> = {
-  'find-regexp': 'spec.dataFrom[0].find',
-  'find-none': 'spec.dataFrom[0].find',
-  rewrite: 'spec.dataFrom[0].rewrite',
-  template: 'spec.target.template',
-  'template-merge': 'spec.target.template',
-  'template-bad': 'spec.target.template',
-  'template-syntax': 'spec.target.template',
-}
-
-const namespace = 'rec'
-const config = `{"big":9007199254740992,"bool":true,"dotted.key":"dot","empty":"","nested":{"a":{"b":[1,2,{"c":"deep"}]}},
-  "nul":null,"password":"s3cr<t>&","port":5432,"username":"app"}`
-
-/** ESO's `fake` store as the recording had it. */
-const fakeStore: SecretStoreProvider = {
-  name: 'fake',
-  open: async () => ({
-    check: async () => 'ready',
-    reader: {
-      locate: (ref) => ref.key,
-      get: async ({ key, version = '' }) => {
-        const value = key === '/a' ? { '': 'one', v2: 'two' }[version] : undefined
-        if (value === undefined) throw new ProviderError('failed', 'unexpected key')
-        return Buffer.from(value)
-      },
-    },
-  }),
-}
+import {
+  before,
+  config,
+  described,
+  fakeStore,
+  namespace,
+  type RecordedCase,
+  type RecordedStatus,
+  recorded,
+  refused,
+  timeless,
+} from './test-recording.ts'
 
 let world: FakeWorld
 
@@ -80,18 +41,6 @@ beforeEach(async () => {
 })
 afterEach(() => world.close())
 
-/** What the recording's targets were before the controller came. */
-const before: Readonly<Record<string, Partial<Secret>>> = {
-  'merge-target': {
-    data: { own: Buffer.from('kept').toString('base64') },
-    metadata: { name: 'merge-target', namespace, labels: { mine: 'yes' } },
-  },
-  'orphan-existing': {
-    data: { old: Buffer.from('gone').toString('base64') },
-    metadata: { name: 'orphan-existing', namespace },
-  },
-}
-
 /** As `kubectl apply` sends it. */
 function asApplied(applied: KubeObject): KubeObject {
   const { annotations = {}, ...metadata } = applied.metadata
@@ -113,28 +62,6 @@ function sorted(value: unknown): unknown {
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, member]) => [key, sorted(member)]),
   )
-}
-
-const timeless = (status: RecordedStatus) => ({
-  ...status,
-  refreshTime: status.refreshTime && 'T',
-  conditions: status.conditions.map((condition) => ({ ...condition, lastTransitionTime: 'T' })),
-})
-
-function described(secret: Secret | undefined) {
-  if (!secret) return undefined
-  const { labels, annotations, ownerReferences, managedFields } = secret.metadata
-  return {
-    labels,
-    annotations,
-    ownerReferences: ownerReferences?.map(({ uid: _uid, ...owner }) => owner) ?? null,
-    managers: managedFields?.map(({ manager, operation }) => ({ manager, operation })),
-    type: secret.type,
-    immutable: secret.immutable ?? null,
-    data: Object.fromEntries(
-      Object.entries(secret.data ?? {}).map(([key, text]) => [key, Buffer.from(text, 'base64').toString()]),
-    ),
-  }
 }
 
 async function replay(one: RecordedCase) {

@@ -43,6 +43,15 @@ describe('injection', () => {
     expect(admit({ object: 'x', namespace: 'default' }, defaults).allowed).toBe(false)
   })
 
+  it('leaves a pod whose containers each name a seccomp profile within Pod Security "restricted", others as they are', () => {
+    const containers = (profile: object) => [{ name: 'app', image: 'app', volumeMounts: [tokenMount], ...profile }]
+    const seccompProfile = { type: 'RuntimeDefault' }
+    const own = containers({ securityContext: { seccompProfile } })
+    expect(sidecar(inject({}, { containers: own }).pod).securityContext).toMatchObject({ seccompProfile })
+    const pods = [{ containers: containers({}) }, { containers: own, securityContext: { seccompProfile } }]
+    for (const spec of pods) expect(sidecar(inject({}, spec).pod).securityContext).not.toHaveProperty('seccompProfile')
+  })
+
   it('refuses system namespaces by the namespace of the request', () => {
     const verdict = admit({ object: podWith({}), namespace: 'kube-public' }, defaults)
     expect(verdict).toMatchObject({ allowed: false, message: expect.stringContaining('kube-public') })

@@ -9,6 +9,8 @@ export interface PodView {
   readonly containers: readonly ContainerView[]
   readonly initContainers: readonly ContainerView[] | undefined
   readonly shareProcessNamespace: boolean | undefined
+  /** Whether the pod as a whole has a seccomp profile. */
+  readonly namesSeccomp: boolean
 }
 export interface ContainerView {
   readonly name: string
@@ -16,6 +18,7 @@ export interface ContainerView {
   readonly mounts: readonly MountView[] | undefined
   readonly hasSecurityContext: boolean
   readonly runAsUser: number | undefined
+  readonly namesSeccomp: boolean
 }
 export interface MountView {
   readonly name: string
@@ -45,6 +48,7 @@ export function readPod(object: unknown): PodView | undefined {
     containers: records(spec['containers'])?.map(readContainer) ?? [],
     initContainers: records(spec['initContainers'])?.map(readContainer),
     shareProcessNamespace: booleanOf(spec['shareProcessNamespace']),
+    namesSeccomp: namesSeccomp(spec['securityContext']),
   }
 }
 
@@ -60,6 +64,7 @@ function readContainer(container: Readonly<Record<string, unknown>>): ContainerV
     })),
     hasSecurityContext: isRecord(security),
     runAsUser: typeof user === 'number' ? user : undefined,
+    namesSeccomp: namesSeccomp(security),
   }
 }
 
@@ -69,6 +74,7 @@ function readVolume(volume: Readonly<Record<string, unknown>>): VolumeView {
   return { name: textOf(volume['name']), tokenPath: token ? textOf(token['path']) || undefined : undefined }
 }
 
+const namesSeccomp = (security: unknown) => isRecord(security) && isRecord(security['seccompProfile'])
 const records = (value: unknown) => (Array.isArray(value) && value.length > 0 ? value.filter(isRecord) : undefined)
 const textOf = (value: unknown) => (typeof value === 'string' ? value : '')
 const booleanOf = (value: unknown) => (typeof value === 'boolean' ? value : undefined)

@@ -83,6 +83,8 @@ export interface EnvironmentSpec {
 export interface SecuritySpec {
   readonly runAsUser: number
   readonly runAsGroup: number
+  /** Each of the pod's own containers names a seccomp profile and the pod does not: without one of its own the agent would break Pod Security `restricted`. */
+  readonly seccomp: boolean
 }
 export interface CacheSpec {
   readonly useAutoAuthToken: string

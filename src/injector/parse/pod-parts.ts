@@ -59,6 +59,7 @@ export function readSecurity(
       ? userOfFirst(pod)
       : during('', 'agent-run-as-user', () => (user === undefined ? defaults.runAsUser : goInt(user))),
     runAsGroup: during('', 'agent-run-as-group', () => (group === undefined ? defaults.runAsGroup : goInt(group))),
+    seccomp: !pod.namesSeccomp && pod.containers.every((container) => container.namesSeccomp),
   }
 }
 

@@ -1,6 +1,6 @@
 import { during, quantity } from '../annotations/values.ts'
 import type { ResourceList } from '../defaults.ts'
-import type { InjectionSpec } from '../spec.ts'
+import type { InjectionSpec, SecuritySpec } from '../spec.ts'
 import { agentConfig } from './agent-config.ts'
 import { applyJsonPatch } from './json-patch.ts'
 import { mountsOf } from './volumes.ts'
@@ -87,7 +87,7 @@ function resourceList(list: ResourceList): Record<string, string> {
   return Object.fromEntries(entries.map(([name, value]) => [name, quantity(value ?? '')]))
 }
 
-function securityContextOf(security: { runAsUser: number; runAsGroup: number }): object {
+function securityContextOf(security: SecuritySpec): object {
   return {
     capabilities: { drop: ['ALL'] },
     runAsUser: security.runAsUser,
@@ -95,6 +95,7 @@ function securityContextOf(security: { runAsUser: number; runAsGroup: number }):
     runAsNonRoot: security.runAsUser !== 0 && security.runAsGroup !== 0,
     readOnlyRootFilesystem: true,
     allowPrivilegeEscalation: false,
+    ...(security.seccomp && { seccompProfile: { type: 'RuntimeDefault' } }),
   }
 }
 
