@@ -64,7 +64,7 @@ describe('events', () => {
       mountPath: 'secret/',
       metadata: { current_version: '2', data_path: 'secret/data/my-app/config', operation: 'data-write' },
     }
-    expect(run.seen).toEqual(['reset', told, 'lost', 'reset', told, 'lost'])
+    expect(run.seen).toEqual(['reset', told, 'lost', 'lost', 'reset', told, 'lost'])
     expect(run.asked[0]).toBe('/v1/sys/events/subscribe/kv-v2/*?json=true hvs.t')
   })
 

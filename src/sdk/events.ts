@@ -16,7 +16,8 @@ export interface ServerNotice {
 
 /**
  * 'reset': connected, notices before this moment may be missing: read everything again. 'lost': the link went down and
- * is being tried again. 'unsupported': this server has no events: poll.
+ * is being tried again; told once more when the first try fails, as a server that is ending may have answered whoever asked
+ * it at the cut. 'unsupported': this server has no events: poll.
  */
 export type ServerEvent = ServerNotice | 'reset' | 'lost' | 'unsupported'
 
@@ -57,16 +58,18 @@ const firstPauseMs = 250
 /** Change notices for ever: connects again after each cut, with growing, jittered pauses. Returns when the signal aborts. */
 export async function* subscribe(options: SubscribeOptions): AsyncGenerator<ServerEvent, void, undefined> {
   const { clock, signal } = options
+  let cut = false
   for (let failures = 1; !signal.aborted; failures++) {
     const attempt = await tryConnect(options)
     if (attempt.messages) {
       failures = 1
+      cut = true
       yield 'reset'
       yield* noticesOf(attempt.messages)
     }
     if (signal.aborted) return
     if (attempt.unsupported) yield 'unsupported'
-    else if (failures === 1) yield 'lost'
+    else if (failures === 1 || (failures === 2 && cut)) yield 'lost'
     const pauseMs = attempt.unsupported ? refusedPauseMs : pauseAfter(failures, attempt, options)
     await clock.sleep(pauseMs, signal).catch(() => undefined)
   }

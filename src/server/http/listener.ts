@@ -43,6 +43,12 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const secure = tls ? createTlsServer({ ...limits, ...tls, minVersion: 'TLSv1.2' }) : undefined
   const server: Server = secure ?? createServer(limits)
   const streams = attach(server, secure ? 'secureConnection' : 'connection', options)
+  let closing = false
+  // What is answered after close() began leaves its connection idle, and an upgrade would keep it open: nobody else ends these.
+  server.on('request', (_request, response) => {
+    response.on('close', () => closing && setImmediate(() => server.closeIdleConnections()))
+  })
+  server.on('upgrade', (_request, socket) => closing && socket.destroy())
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port, options.host, resolve)
@@ -52,6 +58,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     address: `${secure ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
     setTls: (next) => secure?.setSecureContext({ ...next, minVersion: 'TLSv1.2' }),
     close: async (grace) => {
+      closing = true
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       server.closeIdleConnections()
       for (const stream of streams) stream.destroy()
