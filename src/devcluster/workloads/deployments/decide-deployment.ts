@@ -1,201 +1,235 @@
 /** What a Deployment needs now: pure. */
-import type { Deployment, ReplicaSet } from '../../../kube/object-types.ts'
-import { type Condition, withCondition } from './conditions.ts'
-import { absolute, type Generation, planRollout } from './rollout.ts'
-import { hashLabel, templateHash } from './template-hash.ts'
+import type { DeploymentCondition, DeploymentStatus } from 'kubernetes-types/apps/v1.d.ts'
+import type { Deployment, Pod, ReplicaSet } from '../../../kube/object-types.ts'
+import { sameJson } from '../control/json-equal.ts'
+import { hasEnded } from '../control/pod-state.ts'
+import {
+  condition,
+  conditionOf,
+  countedStatus,
+  deadlineCheckMs,
+  hasDeadline,
+  isComplete,
+  rolloutStatus,
+  withCondition,
+} from './deployment-status.ts'
+import { type SizedGeneration, scaleProportionally } from './proportional.ts'
+import {
+  byAge,
+  currentAnnotations,
+  currentOf,
+  desiredAnnotation,
+  maxAnnotation,
+  newReplicaSet,
+  revisionAnnotation,
+  revisionOf,
+  sizeAnnotations,
+} from './revisions.ts'
+import { planRollout, sharesOf } from './rollout.ts'
 
 export interface DeploymentObserved {
   readonly deployment: Deployment
   /** Those that it controls. */
   readonly replicaSets: readonly ReplicaSet[]
-  /** Pods of each ReplicaSet (by uid) that still exist, those being deleted included. */
-  readonly podCounts: ReadonlyMap<string, number>
+  /** Those that they control, whatever their state. */
+  readonly pods: readonly Pod[]
   readonly nowMs: number
 }
 export interface DeploymentDecision {
   readonly create: ReplicaSet | undefined
-  /** `revision`: the ReplicaSet of the present template gets it, when it had an older one. */
-  readonly scale: readonly { readonly replicaSet: ReplicaSet; readonly replicas: number; readonly revision?: string }[]
+  readonly update: readonly { readonly before: ReplicaSet; readonly after: ReplicaSet }[]
   readonly remove: readonly ReplicaSet[]
-  readonly status: DeploymentStatusFields
+  readonly status: DeploymentStatus
+  /** The Deployment's revision from now on. */
   readonly revision: string | undefined
-}
-export interface DeploymentStatusFields {
-  readonly observedGeneration: number
-  readonly replicas: number
-  readonly updatedReplicas: number
-  readonly readyReplicas: number
-  readonly availableReplicas: number
-  readonly unavailableReplicas: number
-  readonly conditions: readonly Condition[]
+  readonly lookAgainMs: number | undefined
 }
 
-export const revisionAnnotation = 'deployment.kubernetes.io/revision'
+/** name -> replicas. */
+type Sizes = ReadonlyMap<string, number>
+const unchanged: Sizes = new Map()
+
+interface View extends DeploymentObserved {
+  /** The ReplicaSet of the present template, when there is one. */
+  readonly current: ReplicaSet | undefined
+  /** Oldest first. */
+  readonly old: readonly ReplicaSet[]
+  readonly conditions: readonly DeploymentCondition[]
+}
 
 export function decideDeployment(observed: DeploymentObserved): DeploymentDecision {
-  const { deployment, podCounts } = observed
-  const hash = templateHash(deployment.spec?.template)
-  const sets = [...observed.replicaSets].sort((a, b) => revisionOf(a) - revisionOf(b))
-  const current = sets.find((set) => set.metadata.labels?.[hashLabel] === hash)
-  const old = sets.filter((set) => set !== current)
-  const newest = revisionOf(sets.at(-1))
-  const revision = current && revisionOf(current) === newest ? newest : newest + 1
-  const paused = deployment.spec?.paused === true
-  const create = current || paused ? undefined : newReplicaSet(deployment, hash, revision)
-  const oldPods = old.reduce((total, set) => total + (podCounts.get(set.metadata.uid ?? '') ?? 0), 0)
-  const plan =
-    current && !(paused && oldPods > 0) ? planRollout(rolloutInput(deployment, current, old, oldPods)) : new Map()
-  const status = statusOf(observed, current ?? create, old)
+  const { deployment, nowMs } = observed
+  const current = currentOf(deployment, observed.replicaSets)
+  const old = observed.replicaSets.filter((set) => set !== current).sort(byAge)
+  const view: View = { ...observed, current, old, conditions: [...(deployment.status?.conditions ?? [])] }
+  if (deployment.metadata.deletionTimestamp) return steady(view, unchanged, [])
+  const told = withPause(view)
+  if (deployment.spec?.paused) return steady(told, scaled(told), outdated(told))
+  const found = withFound(told)
+  if (isScaling(found)) return steady(found, scaled(found), [])
+  const recreate = deployment.spec?.strategy?.type === 'Recreate'
+  if (recreate && hasOldPods(found)) return rolling(found, new Map(old.map((set) => [nameOf(set), 0])))
+  if (current) return rolling(found, recreate ? new Map([[nameOf(current), wantedOf(deployment)]]) : rolledOut(found))
+  const fresh = newReplicaSet(deployment, old)
+  const created: View = {
+    ...found,
+    current: fresh,
+    conditions: hasDeadline(deployment)
+      ? withCondition(
+          found.conditions,
+          condition('Progressing', 'True', 'NewReplicaSetCreated', `Created new replica set "${nameOf(fresh)}"`),
+          nowMs,
+        )
+      : found.conditions,
+  }
+  return rolling(created, recreate ? new Map([[nameOf(fresh), wantedOf(deployment)]]) : rolledOut(created))
+}
+
+/** Nothing rolls out: only counters are written. */
+function steady(view: View, sizes: Sizes, remove: readonly ReplicaSet[]): DeploymentDecision {
+  return decision(view, sizes, remove, countedStatus)
+}
+
+function rolling(view: View, sizes: Sizes): DeploymentDecision {
+  const complete = isComplete(view.deployment, view.deployment.status ?? {})
+  return decision(view, sizes, complete ? outdated(view) : [], rolloutStatus)
+}
+
+function decision(
+  view: View,
+  sizes: Sizes,
+  remove: readonly ReplicaSet[],
+  statusOf: typeof countedStatus,
+): DeploymentDecision {
+  const { deployment, current, old, conditions, nowMs, replicaSets } = view
+  const sets = current ? [...old, current] : old
+  const sized = sets.map((set) => ({ before: set, after: rewritten(view, set, sizes) }))
+  const isNew = current !== undefined && !replicaSets.includes(current)
+  const wanted = sized.reduce((total, { after }) => total + (after.spec?.replicas ?? 0), 0)
+  const status = statusOf({ deployment, sets, current, conditions, wanted, nowMs })
+  const present = sized.find(({ before }) => before === current)?.after
   return {
-    create,
-    scale: sets.flatMap((replicaSet) => {
-      const replicas = plan.get(replicaSet.metadata.name ?? '')
-      if (replicas === undefined) return []
-      const renewed = replicaSet === current && revisionOf(current) !== revision
-      return [{ replicaSet, replicas, ...(renewed ? { revision: String(revision) } : {}) }]
-    }),
-    remove: outdated(deployment, old, podCounts),
+    create: isNew ? present : undefined,
+    update: sized.filter(({ before, after }) => replicaSets.includes(before) && !sameJson(before, after)),
+    remove,
     status,
-    revision: current || create ? String(revision) : undefined,
+    revision: present?.metadata.annotations?.[revisionAnnotation],
+    lookAgainMs: deployment.spec?.paused ? undefined : deadlineCheckMs(deployment, status, nowMs),
   }
 }
 
-function rolloutInput(deployment: Deployment, current: ReplicaSet, old: readonly ReplicaSet[], oldPods: number) {
-  const { strategy, replicas } = deployment.spec ?? {}
-  const generation = (set: ReplicaSet): Generation => ({
-    name: set.metadata.name ?? '',
+/** The ReplicaSet as it is to be: of another size, with the annotations of its place. */
+function rewritten(view: View, set: ReplicaSet, sizes: Sizes): ReplicaSet {
+  const { deployment, current, old } = view
+  if (deployment.metadata.deletionTimestamp) return set
+  const size = sizes.get(nameOf(set)) ?? set.spec?.replicas ?? 0
+  const resized = sizes.has(nameOf(set)) && (size !== (set.spec?.replicas ?? 0) || isScaling(view))
+  const annotations = {
+    ...(set === current ? currentAnnotations(deployment, set, old) : set.metadata.annotations),
+    ...(resized ? sizeAnnotations(deployment) : {}),
+  }
+  const spec = set.spec && {
+    ...set.spec,
+    replicas: size,
+    ...(set === current && (set.spec.minReadySeconds ?? 0) !== (deployment.spec?.minReadySeconds ?? 0)
+      ? { minReadySeconds: deployment.spec?.minReadySeconds ?? 0 }
+      : {}),
+  }
+  const metadata = Object.keys(annotations).length > 0 ? { ...set.metadata, annotations } : set.metadata
+  return { ...set, metadata, ...(spec ? { spec } : {}) }
+}
+
+/** A pause stops the clock of the rollout; a rollout that was too late already stays so. */
+function withPause(view: View): View {
+  const { deployment, nowMs } = view
+  const progressing = conditionOf(view.conditions, 'Progressing')
+  if (!hasDeadline(deployment) || progressing?.reason === 'ProgressDeadlineExceeded') return view
+  const known = progressing?.reason === 'DeploymentPaused'
+  const paused = deployment.spec?.paused === true
+  if (paused === known) return view
+  const next = paused
+    ? condition('Progressing', 'Unknown', 'DeploymentPaused', 'Deployment is paused')
+    : condition('Progressing', 'Unknown', 'DeploymentResumed', 'Deployment is resumed')
+  return { ...view, conditions: withCondition(view.conditions, next, nowMs) }
+}
+
+function withFound(view: View): View {
+  const { deployment, current, nowMs } = view
+  if (!current || !hasDeadline(deployment) || conditionOf(view.conditions, 'Progressing')) return view
+  const words = `Found new replica set "${nameOf(current)}"`
+  const next = condition('Progressing', 'True', 'FoundNewReplicaSet', words)
+  return { ...view, conditions: withCondition(view.conditions, next, nowMs) }
+}
+
+const nameOf = (set: ReplicaSet) => set.metadata.name ?? ''
+const wantedOf = (deployment: Deployment) => deployment.spec?.replicas ?? 1
+const hasPods = (set: ReplicaSet) => (set.spec?.replicas ?? 0) > 0
+const all = ({ current, old }: View) => (current ? [...old, current] : [...old])
+
+/** The ReplicaSets remember for which size of the Deployment they were made. */
+function isScaling(view: View): boolean {
+  return all(view)
+    .filter(hasPods)
+    .some((set) => {
+      const desired = set.metadata.annotations?.[desiredAnnotation]
+      return desired !== undefined && /^\d+$/.test(desired) && Number(desired) !== wantedOf(view.deployment)
+    })
+}
+
+function scaled(view: View): Sizes {
+  const { deployment, current, old } = view
+  const desired = wantedOf(deployment)
+  const active = all(view).filter(hasPods)
+  if (active.length <= 1) {
+    const only = active[0] ?? current ?? old.at(-1)
+    return only ? new Map([[nameOf(only), desired]]) : unchanged
+  }
+  const saturated =
+    current?.spec?.replicas === desired &&
+    current.metadata.annotations?.[desiredAnnotation] === String(desired) &&
+    current.status?.availableReplicas === desired
+  if (saturated) return new Map(old.filter(hasPods).map((set) => [nameOf(set), 0]))
+  if (deployment.spec?.strategy?.type === 'Recreate') return unchanged
+  const generations = active.map(
+    (set): SizedGeneration => ({
+      name: nameOf(set),
+      replicas: set.spec?.replicas ?? 0,
+      maxBefore: Number(set.metadata.annotations?.[maxAnnotation]) || (deployment.status?.replicas ?? 0),
+      createdAt: set.metadata.creationTimestamp ?? '',
+    }),
+  )
+  return scaleProportionally({ ...sharesOf(deployment), generations })
+}
+
+function rolledOut({ deployment, current, old }: View): Sizes {
+  if (!current) return unchanged
+  const generation = (set: ReplicaSet) => ({
+    name: nameOf(set),
     replicas: set.spec?.replicas ?? 0,
     available: Math.min(set.status?.availableReplicas ?? 0, set.spec?.replicas ?? 0),
   })
-  return {
-    strategy: strategy?.type === 'Recreate' ? ('Recreate' as const) : ('RollingUpdate' as const),
-    desired: replicas ?? 1,
-    maxSurge: strategy?.rollingUpdate?.maxSurge ?? '25%',
-    maxUnavailable: strategy?.rollingUpdate?.maxUnavailable ?? '25%',
-    current: generation(current),
-    old: old.map(generation),
-    oldPods,
-  }
+  return planRollout({ ...sharesOf(deployment), current: generation(current), old: old.map(generation) })
 }
 
-function newReplicaSet(deployment: Deployment, hash: string, revision: number): ReplicaSet {
-  const { name = '', namespace, uid = '' } = deployment.metadata
-  const { template, selector, minReadySeconds } = deployment.spec ?? {}
-  const withHash = (labels: Record<string, string> | undefined) => ({ ...labels, [hashLabel]: hash })
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'ReplicaSet',
-    metadata: {
-      name: `${name}-${hash}`,
-      namespace,
-      labels: withHash(template?.metadata?.labels),
-      annotations: { [revisionAnnotation]: String(revision) },
-      ownerReferences: [
-        {
-          apiVersion: deployment.apiVersion,
-          kind: deployment.kind,
-          name,
-          uid,
-          controller: true,
-          blockOwnerDeletion: true,
-        },
-      ],
-    },
-    spec: {
-      // The rollout fills it: how many may exist depends on the older ones.
-      replicas: 0,
-      selector: { ...selector, matchLabels: withHash(selector?.matchLabels) },
-      ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
-      template: { ...template, metadata: { ...template?.metadata, labels: withHash(template?.metadata?.labels) } },
-    },
-  }
-}
-
-function outdated(deployment: Deployment, old: readonly ReplicaSet[], podCounts: ReadonlyMap<string, number>) {
-  const limit = deployment.spec?.revisionHistoryLimit ?? 10
-  const empty = old.filter((set) => set.spec?.replicas === 0 && (podCounts.get(set.metadata.uid ?? '') ?? 0) === 0)
-  return empty.slice(0, Math.max(0, old.length - limit))
-}
-
-function statusOf(observed: DeploymentObserved, current: ReplicaSet | undefined, old: readonly ReplicaSet[]) {
-  const { deployment } = observed
-  const all = current ? [...old, current] : old
-  const total = (member: 'replicas' | 'readyReplicas' | 'availableReplicas') =>
-    all.reduce((sum, set) => sum + (set.status?.[member] ?? 0), 0)
-  const counts = {
-    observedGeneration: deployment.metadata.generation ?? 0,
-    replicas: total('replicas'),
-    updatedReplicas: current?.status?.replicas ?? 0,
-    readyReplicas: total('readyReplicas'),
-    availableReplicas: total('availableReplicas'),
-    unavailableReplicas: Math.max(0, (deployment.spec?.replicas ?? 1) - total('availableReplicas')),
-  }
-  return { ...counts, conditions: conditionsOf(observed, current, counts) }
-}
-
-function conditionsOf(
-  { deployment, nowMs }: DeploymentObserved,
-  current: ReplicaSet | undefined,
-  counts: Omit<DeploymentStatusFields, 'conditions'>,
-): Condition[] {
-  const desired = deployment.spec?.replicas ?? 1
-  const { maxUnavailable = '25%' } = deployment.spec?.strategy?.rollingUpdate ?? {}
-  const bearable = deployment.spec?.strategy?.type === 'Recreate' ? 0 : absolute(maxUnavailable, desired, Math.floor)
-  const available = counts.availableReplicas >= desired - bearable
-  const before = (deployment.status?.conditions ?? []).map((condition) => ({
-    ...condition,
-    lastTransitionTime: condition.lastTransitionTime ? String(condition.lastTransitionTime) : undefined,
-    lastUpdateTime: condition.lastUpdateTime ? String(condition.lastUpdateTime) : undefined,
-  }))
-  const failure = current?.status?.conditions?.find((condition) => condition.type === 'ReplicaFailure')
-  const kept = before.filter((condition) => condition.type !== 'ReplicaFailure')
-  let conditions = withCondition(
-    kept,
-    available
-      ? {
-          type: 'Available',
-          status: 'True',
-          reason: 'MinimumReplicasAvailable',
-          message: 'Deployment has minimum availability.',
-        }
-      : {
-          type: 'Available',
-          status: 'False',
-          reason: 'MinimumReplicasUnavailable',
-          message: 'Deployment does not have minimum availability.',
-        },
-    nowMs,
+/** Recreate waits until the last of them has ended. */
+function hasOldPods({ old, pods }: View): boolean {
+  const uids = new Set(old.map((set) => set.metadata.uid))
+  return (
+    old.some((set) => hasPods(set) || (set.status?.replicas ?? 0) > 0) ||
+    pods.some((pod) => !hasEnded(pod) && pod.metadata.ownerReferences?.some(({ uid }) => uids.has(uid)))
   )
-  conditions = withCondition(conditions, progress(deployment, current, counts, nowMs), nowMs)
-  if (!failure) return conditions
-  const { type, status, reason, message } = failure
-  const old = before.filter((condition) => condition.type === 'ReplicaFailure')
-  return withCondition([...conditions, ...old], { type, status, reason, message }, nowMs)
 }
 
-function progress(
-  deployment: Deployment,
-  current: ReplicaSet | undefined,
-  counts: Omit<DeploymentStatusFields, 'conditions'>,
-  nowMs: number,
-): Condition {
-  const desired = deployment.spec?.replicas ?? 1
-  const name = current?.metadata.name ?? ''
-  const done = counts.updatedReplicas === desired && counts.replicas === desired && counts.availableReplicas >= desired
-  const say = (status: string, reason: string, message: string) => ({ type: 'Progressing', status, reason, message })
-  if (done) return say('True', 'NewReplicaSetAvailable', `ReplicaSet "${name}" has successfully progressed.`)
-  const before = deployment.status?.conditions?.find((condition) => condition.type === 'Progressing')
-  const seconds = deployment.spec?.progressDeadlineSeconds ?? 600
-  const since = before?.lastUpdateTime ? Date.parse(String(before.lastUpdateTime)) : nowMs
-  // The words carry the counts' sum, so that each step of progress moves the time of the last update.
-  const advance = `${counts.updatedReplicas}/${desired} updated, ${counts.availableReplicas} available`
-  const message = `ReplicaSet "${name}" is progressing: ${advance}.`
-  const stuck = before?.reason === 'ProgressDeadlineExceeded' || before?.message === message
-  if (stuck && (before.reason === 'ProgressDeadlineExceeded' || nowMs - since > seconds * 1000)) {
-    const sameTemplate = before.message?.includes(name) === true
-    if (sameTemplate) return say('False', 'ProgressDeadlineExceeded', `ReplicaSet "${name}" has timed out progressing.`)
-  }
-  return say('True', 'ReplicaSetUpdated', message)
+/** Old ReplicaSets beyond the history that is kept; those with pods stay. */
+function outdated({ deployment, old }: View): ReplicaSet[] {
+  const alive = old.filter((set) => !set.metadata.deletionTimestamp)
+  const surplus = alive.length - (deployment.spec?.revisionHistoryLimit ?? 10)
+  const empty = (set: ReplicaSet) =>
+    !hasPods(set) &&
+    (set.status?.replicas ?? 0) === 0 &&
+    (set.metadata.generation ?? 0) <= (set.status?.observedGeneration ?? 0)
+  return [...alive]
+    .sort((a, b) => revisionOf(a) - revisionOf(b) || byAge(a, b))
+    .slice(0, Math.max(0, surplus))
+    .filter(empty)
 }
-
-const revisionOf = (set: ReplicaSet | undefined) => Number(set?.metadata.annotations?.[revisionAnnotation] ?? 0)

@@ -1,98 +1,76 @@
 /** What a ReplicaSet needs now: pure. */
-import type { KubeObject } from '../../../kube/client.ts'
+import type { ReplicaSetCondition, ReplicaSetStatus } from 'kubernetes-types/apps/v1.d.ts'
 import type { Pod, ReplicaSet } from '../../../kube/object-types.ts'
-import { type Condition, withCondition } from './conditions.ts'
-import { availableInMs, isActive, isReady } from './pod-state.ts'
+import { availableInMs, isActive, isReady, leastWorthFirst } from '../control/pod-state.ts'
+import { timestamp } from '../control/timestamp.ts'
 
 export interface ReplicaSetObserved {
   readonly replicaSet: ReplicaSet
   /** Those that it controls. */
   readonly pods: readonly Pod[]
+  /** Those of the ReplicaSets with the same controller: of pods that share a node one goes first. */
+  readonly related: readonly Pod[]
   readonly nowMs: number
 }
 export interface ReplicaSetDecision {
   /** How many pods to create. */
   readonly create: number
   readonly remove: readonly Pod[]
-  /** The next look, for pods that become available by time alone. */
-  readonly lookAgainMs: number | undefined
 }
 
-export function decideReplicaSet({ replicaSet, pods, nowMs }: ReplicaSetObserved): ReplicaSetDecision {
+/** Of one look, as in Kubernetes. */
+const burst = 500
+
+export function decideReplicaSet({ replicaSet, pods, related }: ReplicaSetObserved): ReplicaSetDecision {
+  if (replicaSet.metadata.deletionTimestamp) return { create: 0, remove: [] }
   const active = pods.filter(isActive)
   const missing = (replicaSet.spec?.replicas ?? 1) - active.length
-  const waits = active.flatMap((pod) => availableInMs(pod, replicaSet.spec?.minReadySeconds ?? 0, nowMs) ?? [])
+  if (missing >= 0) return { create: Math.min(missing, burst), remove: [] }
+  return { create: 0, remove: leastWorthFirst(active, related).slice(0, Math.min(-missing, burst)) }
+}
+
+/** The next look, for pods that become available by time alone. */
+export function lookAgainMs({ replicaSet, pods, nowMs }: ReplicaSetObserved): number | undefined {
+  const waits = pods
+    .filter(isActive)
+    .flatMap((pod) => availableInMs(pod, replicaSet.spec?.minReadySeconds ?? 0, nowMs) ?? [])
   const next = Math.min(...waits.filter((ms) => ms > 0))
-  return {
-    create: Math.max(0, missing),
-    remove: missing < 0 ? [...active].sort(leastWorthFirst).slice(0, -missing) : [],
-    lookAgainMs: Number.isFinite(next) ? next : undefined,
-  }
+  return Number.isFinite(next) ? next : undefined
 }
 
-/** Its template as a pod; the API server makes the name. */
-export function podOf(replicaSet: ReplicaSet): KubeObject {
-  const template = replicaSet.spec?.template
-  const { name = '', namespace, uid = '' } = replicaSet.metadata
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      generateName: `${name}-`,
-      namespace,
-      labels: template?.metadata?.labels ?? {},
-      annotations: template?.metadata?.annotations ?? {},
-      finalizers: template?.metadata?.finalizers ?? [],
-      ownerReferences: [
-        {
-          apiVersion: replicaSet.apiVersion,
-          kind: replicaSet.kind,
-          name,
-          uid,
-          controller: true,
-          blockOwnerDeletion: true,
-        },
-      ],
-    },
-    spec: template?.spec ?? {},
-  }
-}
-
-/** `failure`: why pods could not be created, if so. */
-export function replicaSetStatus(observed: ReplicaSetObserved, failure: string | undefined) {
-  const { replicaSet, pods, nowMs } = observed
-  const active = pods.filter(isActive)
+/** `failure`: why pods could not be created or removed, if so. */
+export function replicaSetStatus(observed: ReplicaSetObserved, failure: string | undefined): ReplicaSetStatus {
+  const { replicaSet, nowMs } = observed
+  const active = observed.pods.filter(isActive)
   const labels = Object.entries(replicaSet.spec?.template?.metadata?.labels ?? {})
   const minReadySeconds = replicaSet.spec?.minReadySeconds ?? 0
-  const others = conditionsOf(replicaSet).filter((condition) => condition.type !== 'ReplicaFailure')
-  const before = conditionsOf(replicaSet).filter((condition) => condition.type === 'ReplicaFailure')
-  const failed = { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: failure }
-  return {
-    replicas: active.length,
-    fullyLabeledReplicas: active.filter((pod) => labels.every(([name, value]) => pod.metadata.labels?.[name] === value))
-      .length,
+  const fullyLabeled = (pod: Pod) => labels.every(([name, value]) => pod.metadata.labels?.[name] === value)
+  const counters = {
+    fullyLabeledReplicas: active.filter(fullyLabeled).length,
     readyReplicas: active.filter(isReady).length,
     availableReplicas: active.filter((pod) => (availableInMs(pod, minReadySeconds, nowMs) ?? 1) <= 0).length,
     observedGeneration: replicaSet.metadata.generation ?? 0,
-    conditions:
-      failure === undefined
-        ? others
-        : withCondition([...others, ...before], failed, nowMs).map(({ lastUpdateTime: _, ...condition }) => condition),
+  }
+  const conditions = conditionsWith(observed, active.length, failure)
+  return {
+    replicas: active.length,
+    // Without zeros, as the API server shows it.
+    ...Object.fromEntries(Object.entries(counters).filter(([, count]) => count !== 0)),
+    ...(conditions.length > 0 ? { conditions } : {}),
   }
 }
 
-const conditionsOf = (replicaSet: ReplicaSet): Condition[] =>
-  (replicaSet.status?.conditions ?? []).map(({ type, status, reason, message, lastTransitionTime }) => ({
-    type,
-    status,
-    ...(reason === undefined ? {} : { reason }),
-    ...(message === undefined ? {} : { message }),
-    ...(lastTransitionTime === undefined ? {} : { lastTransitionTime: String(lastTransitionTime) }),
-  }))
-
-/** Pods that run nowhere, then those not ready, then the youngest go first. */
-function leastWorthFirst(a: Pod, b: Pod): number {
-  const worth = (pod: Pod) => (pod.spec?.nodeName ? 1 : 0) + (isReady(pod) ? 2 : 0)
-  if (worth(a) !== worth(b)) return worth(a) - worth(b)
-  return (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? '')
+/** A failure that is known already keeps its words. */
+function conditionsWith(
+  { replicaSet, nowMs }: ReplicaSetObserved,
+  active: number,
+  failure: string | undefined,
+): ReplicaSetCondition[] {
+  const before = replicaSet.status?.conditions ?? []
+  const known = before.some((condition) => condition.type === 'ReplicaFailure')
+  if (failure === undefined) return before.filter((condition) => condition.type !== 'ReplicaFailure')
+  if (known) return before
+  const reason = active < (replicaSet.spec?.replicas ?? 1) ? 'FailedCreate' : 'FailedDelete'
+  const lastTransitionTime = timestamp(nowMs)
+  return [...before, { type: 'ReplicaFailure', status: 'True', reason, message: failure, lastTransitionTime }]
 }

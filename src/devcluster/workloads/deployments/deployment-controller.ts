@@ -1,208 +1,125 @@
-/** Deployments make ReplicaSets, ReplicaSets make pods: the two loops of Kubernetes' controller manager that we need. */
-import { ApiError, type KubeClient, type KubeObject, type ResourceType } from '../../../kube/client.ts'
-import { createEventRecorder, type EventRecorder } from '../../../kube/events.ts'
-import {
-  type Deployment,
-  deployments,
-  type Pod,
-  pods,
-  type ReplicaSet,
-  replicaSets,
-} from '../../../kube/object-types.ts'
+/** Deployments make ReplicaSets. */
+import { ApiError } from '../../../kube/client.ts'
+import { type Deployment, deployments, pods, type ReplicaSet, replicaSets } from '../../../kube/object-types.ts'
 import { refOf } from '../../../kube/resource-path.ts'
-import { WorkQueue, type WorkResult } from '../../../kube/work-queue.ts'
-import type { Clock } from '../../../lib/clock.ts'
-import type { Logger } from '../../../lib/log.ts'
-import type { RandomBytes } from '../../../lib/random.ts'
-import { type DeploymentDecision, decideDeployment, revisionAnnotation } from './decide-deployment.ts'
-import { decideReplicaSet, podOf, replicaSetStatus } from './decide-replica-set.ts'
-import { controlledBy } from './pod-state.ts'
+import type { WorkResult } from '../../../kube/work-queue.ts'
+import {
+  type Controller,
+  type ControllerOptions,
+  controllerQueue,
+  controllersOf,
+  type Informers,
+  keyOf,
+  recorderOf,
+  refFrom,
+  writeStatus,
+} from '../control/controller.ts'
+import { claim, controlledBy, controllerOf, fieldManager, selects } from '../control/ownership.ts'
+import { type DeploymentDecision, decideDeployment } from './decide-deployment.ts'
+import { condition, hasDeadline, withCondition } from './deployment-status.ts'
+import { revisionAnnotation } from './revisions.ts'
+import { sameTemplate } from './template-hash.ts'
 
-export interface DeploymentControllerOptions {
-  readonly client: KubeClient
-  readonly clock: Clock
-  readonly random: RandomBytes
-  readonly log: Logger
-}
-
-/** Works until `signal` aborts. Reads what it decides on afresh from the API server, so it never acts on an old view. */
-export async function runDeploymentController(options: DeploymentControllerOptions, signal: AbortSignal) {
-  const controller = new DeploymentController(options)
-  await controller.run(signal)
-}
-
-class DeploymentController {
-  readonly #options: DeploymentControllerOptions
-  readonly #recorder: EventRecorder
-  readonly #deployments: WorkQueue
-  readonly #replicaSets: WorkQueue
-
-  constructor(options: DeploymentControllerOptions) {
-    this.#options = options
-    this.#recorder = createEventRecorder({ ...options, component: 'deployment-controller' })
-    const queue = (name: string, work: (key: string) => Promise<WorkResult>) =>
-      new WorkQueue({ ...options, name, concurrency: 4, work, maxDelayMs: 30_000 })
-    this.#deployments = queue('deployments', (key) => this.#syncDeployment(key))
-    this.#replicaSets = queue('replicasets', (key) => this.#syncReplicaSet(key))
-  }
-
-  async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([
-      this.#deployments.run(signal),
-      this.#replicaSets.run(signal),
-      this.#follow(deployments, signal, (object) => this.#deployments.add(keyOf(object))),
-      this.#follow(replicaSets, signal, (object) => {
-        this.#replicaSets.add(keyOf(object))
-        this.#addOwner(object, 'Deployment', this.#deployments)
-      }),
-      this.#follow(pods, signal, (object) => this.#addOwner(object, 'ReplicaSet', this.#replicaSets)),
-    ])
-    await this.#recorder.flush()
-  }
-
-  async #follow<T extends KubeObject>(type: ResourceType<T>, signal: AbortSignal, changed: (object: T) => void) {
-    for await (const event of this.#options.client.watch(type, {}, signal)) {
-      if (event.type !== 'synced') changed(event.object)
+export function deploymentController(options: ControllerOptions, informers: Informers): Controller {
+  const recorder = recorderOf(options, 'deployment-controller')
+  const queue = controllerQueue(options, 'deployments', (key) => sync({ ...options, recorder }, key))
+  informers.deployments.onChange(({ object }) => queue.add(keyOf(object)))
+  informers.replicaSets.onChange((change) => {
+    for (const key of controllersOf(change, 'Deployment')) queue.add(key)
+    const { object } = change
+    // Nobody's: whoever selects it may have it.
+    if (controllerOf(object.metadata)) return
+    for (const deployment of informers.deployments.store.list(object.metadata.namespace))
+      if (selects(deployment.spec?.selector, object.metadata.labels)) queue.add(keyOf(deployment))
+  })
+  informers.pods.onChange((change) => {
+    // Recreate waits for the end of old pods.
+    for (const key of controllersOf(change, 'ReplicaSet')) {
+      const set = informers.replicaSets.store.get(refFrom(key))
+      if (set) for (const owner of controllersOf({ object: set }, 'Deployment')) queue.add(owner)
     }
-  }
-
-  #addOwner(object: KubeObject, kind: string, queue: WorkQueue): void {
-    const owner = object.metadata.ownerReferences?.find((o) => o.controller === true && o.kind === kind)
-    if (owner) queue.add(`${object.metadata.namespace ?? ''}/${owner.name}`)
-  }
-
-  async #syncDeployment(key: string): Promise<WorkResult> {
-    const { client, clock } = this.#options
-    const deployment = await client.get(deployments, refFrom(key))
-    if (!deployment || deployment.metadata.deletionTimestamp) return undefined
-    const namespace = deployment.metadata.namespace
-    const [sets, allPods] = await Promise.all([
-      client.list(replicaSets, { namespace }),
-      client.list(pods, { namespace }),
-    ])
-    const own = sets.items.filter((set) => controlledBy(set.metadata, deployment.metadata.uid))
-    const decision = decideDeployment({
-      deployment,
-      replicaSets: own.filter((set) => !set.metadata.deletionTimestamp),
-      podCounts: countByController(allPods.items),
-      nowMs: clock.now(),
-    })
-    if (decision.create) await this.#createReplicaSet(deployment, decision.create)
-    for (const step of decision.scale) await this.#scale(deployment, step)
-    for (const replicaSet of decision.remove) {
-      await client.delete(replicaSets, refOf(replicaSet), { uid: replicaSet.metadata.uid })
-    }
-    await this.#writeStatus(deployments, deployment, decision.status)
-    if (decision.revision && deployment.metadata.annotations?.[revisionAnnotation] !== decision.revision) {
-      await this.#annotateRevision(deployments, deployment, decision.revision)
-    }
-    const waiting = decision.status.unavailableReplicas > 0
-    return waiting ? { requeueAfterMs: (deployment.spec?.progressDeadlineSeconds ?? 600) * 1000 + 1000 } : undefined
-  }
-
-  async #createReplicaSet(deployment: Deployment, replicaSet: ReplicaSet): Promise<void> {
-    try {
-      await this.#options.client.create(replicaSets, replicaSet)
-    } catch (error) {
-      // Created by the run before this one; its watch event brings us back.
-      if (error instanceof ApiError && error.reason === 'AlreadyExists') return
-      throw error
-    }
-    this.#options.log.info('deployment.replicaset_created', { name: replicaSet.metadata.name ?? '' })
-    this.#deployments.add(keyOf(deployment))
-  }
-
-  async #scale(deployment: Deployment, { replicaSet, replicas, revision }: DeploymentDecision['scale'][number]) {
-    const { name = '', resourceVersion } = replicaSet.metadata
-    const before = replicaSet.spec?.replicas ?? 0
-    const annotations = revision ? { annotations: { [revisionAnnotation]: revision } } : {}
-    const body = { metadata: { resourceVersion, ...annotations }, spec: { replicas } }
-    await this.#options.client.patch(replicaSets, refOf(replicaSet), { kind: 'merge', body })
-    const how = replicas > before ? 'up' : 'down'
-    const message = `Scaled ${how} replica set ${name} from ${before} to ${replicas}`
-    this.#recorder.record(deployment, 'Normal', 'ScalingReplicaSet', message)
-  }
-
-  async #syncReplicaSet(key: string): Promise<WorkResult> {
-    const { client, clock } = this.#options
-    const replicaSet = await client.get(replicaSets, refFrom(key))
-    if (!replicaSet || replicaSet.metadata.deletionTimestamp) return undefined
-    const read = async () => {
-      const all = await client.list(pods, { namespace: replicaSet.metadata.namespace })
-      const own = all.items.filter((pod) => controlledBy(pod.metadata, replicaSet.metadata.uid))
-      return { replicaSet, pods: own, nowMs: clock.now() }
-    }
-    const observed = await read()
-    const decision = decideReplicaSet(observed)
-    const failure = await this.#createPods(replicaSet, decision.create)
-    for (const pod of decision.remove) {
-      await client.delete(pods, refOf(pod), { uid: pod.metadata.uid })
-      this.#recorder.record(replicaSet, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`)
-    }
-    const changed = decision.create > 0 || decision.remove.length > 0
-    await this.#writeStatus(replicaSets, replicaSet, replicaSetStatus(changed ? await read() : observed, failure))
-    if (failure !== undefined) throw new Error(failure)
-    return decision.lookAgainMs === undefined ? undefined : { requeueAfterMs: decision.lookAgainMs }
-  }
-
-  /** Undefined, or why it went no further. */
-  async #createPods(replicaSet: ReplicaSet, count: number): Promise<string | undefined> {
-    for (let i = 0; i < count; i++) {
-      try {
-        const pod = await this.#options.client.create(pods, podOf(replicaSet))
-        this.#recorder.record(replicaSet, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`)
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error
-        this.#recorder.record(replicaSet, 'Warning', 'FailedCreate', `Error creating: ${error.message}`)
-        return error.message
-      }
-    }
-    return undefined
-  }
-
-  async #writeStatus<T extends KubeObject>(type: ResourceType<T>, object: T, status: object): Promise<void> {
-    if (contains(object['status'], status)) return
-    await this.#options.client.patch(
-      type,
-      refOf(object),
-      { kind: 'merge', body: { status } },
-      { subresource: 'status' },
-    )
-  }
-
-  async #annotateRevision(type: ResourceType<Deployment>, deployment: Deployment, revision: string): Promise<void> {
-    const body = { metadata: { annotations: { [revisionAnnotation]: revision } } }
-    await this.#options.client.patch(type, refOf(deployment), { kind: 'merge', body })
+  })
+  return {
+    async run(signal) {
+      await queue.run(signal)
+      await recorder.flush()
+    },
   }
 }
 
-function countByController(all: readonly Pod[]): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>()
-  for (const pod of all) {
-    const uid = pod.metadata.ownerReferences?.find((owner) => owner.controller === true)?.uid
-    if (uid && pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed') {
-      counts.set(uid, (counts.get(uid) ?? 0) + 1)
-    }
-  }
-  return counts
+type Tools = ControllerOptions & { readonly recorder: ReturnType<typeof recorderOf> }
+
+async function sync(tools: Tools, key: string): Promise<WorkResult> {
+  const { client, clock } = tools
+  const deployment = await client.get(deployments, refFrom(key))
+  if (!deployment) return undefined
+  const { namespace } = deployment.metadata
+  const { selector } = deployment.spec ?? {}
+  const sets = await client.list(replicaSets, { namespace })
+  const own = await claim({ client, type: replicaSets, owner: deployment, selector }, sets.items)
+  const all = (await client.list(pods, { namespace })).items
+  const decision = decideDeployment({
+    deployment,
+    replicaSets: own,
+    pods: all.filter((pod) => own.some((set) => controlledBy(pod.metadata, set.metadata.uid))),
+    nowMs: clock.now(),
+  })
+  if (decision.create && !(await createReplicaSet(tools, deployment, decision.create))) return undefined
+  for (const step of decision.update) await updateReplicaSet(tools, deployment, step)
+  for (const set of decision.remove) await client.delete(replicaSets, refOf(set), { uid: set.metadata.uid })
+  const { status, revision, lookAgainMs } = decision
+  await writeStatus(client, deployments, deployment, status, revision ? { [revisionAnnotation]: revision } : {})
+  return lookAgainMs === undefined ? undefined : { requeueAfterMs: lookAgainMs }
 }
 
-/** Whether everything in `wanted` is in `held`; an absent number is zero, as the API server leaves zeros out. */
-function contains(held: unknown, wanted: unknown): boolean {
-  if (Array.isArray(wanted)) {
-    const list = Array.isArray(held) ? held : []
-    return list.length === wanted.length && wanted.every((item, i) => contains(list[i], item))
+/** False: another object has the name; the Deployment has been told to take another one. */
+async function createReplicaSet(tools: Tools, deployment: Deployment, set: ReplicaSet): Promise<boolean> {
+  const { client, log } = tools
+  const { name = '' } = set.metadata
+  try {
+    await client.create(replicaSets, set, { fieldManager })
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error
+    if (error.reason === 'AlreadyExists') return settleCollision(tools, deployment, set)
+    await tellFailure(tools, deployment, `Failed to create new replica set "${name}": ${error.message}`)
+    throw error
   }
-  if (typeof wanted === 'object' && wanted !== null) {
-    const members: Record<string, unknown> = typeof held === 'object' && held !== null ? { ...held } : {}
-    return Object.entries(wanted).every(([name, value]) => contains(members[name], value))
-  }
-  return held === wanted || (held === undefined && (wanted === 0 || wanted === undefined))
+  log.info('deployment.replicaset_created', { name })
+  const replicas = set.spec?.replicas ?? 0
+  if (replicas > 0) tellScaling(tools, deployment, name, 0, replicas)
+  return true
 }
 
-const keyOf = (object: KubeObject) => `${object.metadata.namespace ?? ''}/${object.metadata.name ?? ''}`
+async function settleCollision({ client, log }: Tools, deployment: Deployment, set: ReplicaSet): Promise<boolean> {
+  const held = await client.get(replicaSets, refOf(set))
+  const ours = controlledBy(held?.metadata ?? {}, deployment.metadata.uid)
+  if (held && ours && sameTemplate(held.spec?.template, set.spec?.template)) return true
+  const collisionCount = (deployment.status?.collisionCount ?? 0) + 1
+  log.info('deployment.hash_collision', { name: deployment.metadata.name ?? '', collisionCount })
+  await writeStatus(client, deployments, deployment, { ...deployment.status, collisionCount })
+  return false
+}
 
-function refFrom(key: string): { namespace: string; name: string } {
-  const [namespace = '', name = ''] = key.split('/')
-  return { namespace, name }
+async function tellFailure({ client, clock, recorder }: Tools, deployment: Deployment, message: string): Promise<void> {
+  recorder.record(deployment, 'Warning', 'ReplicaSetCreateError', message)
+  if (!hasDeadline(deployment)) return
+  const next = condition('Progressing', 'False', 'ReplicaSetCreateError', message)
+  const conditions = withCondition(deployment.status?.conditions ?? [], next, clock.now())
+  await writeStatus(client, deployments, deployment, { ...deployment.status, conditions })
+}
+
+async function updateReplicaSet(
+  tools: Tools,
+  deployment: Deployment,
+  { before, after }: DeploymentDecision['update'][number],
+): Promise<void> {
+  await tools.client.update(replicaSets, after, { fieldManager })
+  const from = before.spec?.replicas ?? 0
+  const to = after.spec?.replicas ?? 0
+  if (from !== to) tellScaling(tools, deployment, after.metadata.name ?? '', from, to)
+}
+
+function tellScaling({ recorder }: Tools, deployment: Deployment, name: string, from: number, to: number): void {
+  const how = to > from ? 'up' : 'down'
+  recorder.record(deployment, 'Normal', 'ScalingReplicaSet', `Scaled ${how} replica set ${name} from ${from} to ${to}`)
 }

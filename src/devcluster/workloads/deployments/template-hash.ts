@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import type { PodTemplateSpec } from 'kubernetes-types/core/v1.d.ts'
+import { canonical } from '../control/json-equal.ts'
 
 const alphabet = 'bcdfghjklmnpqrstvwxz2456789'
 export const hashLabel = 'pod-template-hash'
@@ -11,11 +13,12 @@ export function templateHash(template: unknown, collisions = 0): string {
   return [...digest.subarray(0, 10)].map((byte) => alphabet[byte % alphabet.length]).join('')
 }
 
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
-  const members = Object.entries(value)
-    .filter(([, member]) => member !== undefined && member !== null)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`
+/** Whether pods of both would be the same but for the hash in their labels. */
+export function sameTemplate(a: PodTemplateSpec | undefined, b: PodTemplateSpec | undefined): boolean {
+  return canonical(withoutHash(a)) === canonical(withoutHash(b))
+}
+
+function withoutHash(template: PodTemplateSpec | undefined): unknown {
+  const { [hashLabel]: _, ...labels } = template?.metadata?.labels ?? {}
+  return { ...template, metadata: { ...template?.metadata, labels } }
 }

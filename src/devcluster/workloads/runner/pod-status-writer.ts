@@ -4,7 +4,7 @@ import { refOf } from '../../../kube/resource-path.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import type { Logger } from '../../../lib/log.ts'
 import type { HostFacts } from './field-ref.ts'
-import { type PodRecord, podStatus } from './pod-status.ts'
+import { isOwnCondition, type PodRecord, podStatus } from './pod-status.ts'
 
 export interface PodStatusWriterOptions {
   readonly client: Pick<KubeClient, 'patch' | 'delete'>
@@ -24,8 +24,8 @@ export class PodStatusWriter {
   #latest: Snapshot | undefined
   #writing: Promise<void> | undefined
   readonly #abandoned = new AbortController()
-  /** As the API server has it, so that conditions keep their times. */
-  #conditions: unknown
+  /** Ours as the API server has them, so that they keep their times. */
+  #conditions: readonly { readonly type: string }[] = []
 
   constructor(options: PodStatusWriterOptions) {
     this.#options = options
@@ -69,10 +69,12 @@ export class PodStatusWriter {
       const snapshot = this.#latest
       this.#latest = undefined
       const { pod, record } = snapshot()
-      const known = { ...pod, status: { ...pod.status, ...(this.#conditions ? { conditions: this.#conditions } : {}) } }
+      // Ours as we last wrote them, others' as they are.
+      const conditions = [...this.#conditions, ...(pod.status?.conditions ?? [])]
+      const known = { ...pod, status: { ...pod.status, conditions } }
       const status = podStatus(known as Pod, record, this.#options.host, this.#options.clock.now())
       const done = await this.#patch(pod, status)
-      if (done === 'written') this.#conditions = status.conditions
+      if (done === 'written') this.#conditions = status.conditions.filter(isOwnCondition)
       else if (done === 'failed' && !this.#latest) {
         this.#latest = snapshot
         await this.#pause(retryMs)

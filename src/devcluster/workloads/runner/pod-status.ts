@@ -27,6 +27,8 @@ export interface PodRecord {
   readonly startedAtMs: number
 }
 
+const ownConditions = ['PodScheduled', 'Initialized', 'ContainersReady', 'Ready']
+export const isOwnCondition = ({ type }: { readonly type: string }) => ownConditions.includes(type)
 const timestamp = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`
 
 export function podStatus(pod: Pod, record: PodRecord, host: HostFacts, nowMs: number) {
@@ -45,6 +47,8 @@ export function podStatus(pod: Pod, record: PodRecord, host: HostFacts, nowMs: n
       ...(is || reason === undefined ? {} : { reason, message }),
     }
   }
+  // Readiness gates and what controllers say of the pod: not ours to take away.
+  const others = (pod.status?.conditions ?? []).filter((one) => !isOwnCondition(one))
   const notDone = record.init.filter((container) => !succeeded(container)).map((container) => container.name)
   const notReady = record.main.filter((container) => !('running' in container.state)).map((container) => container.name)
   const over = phase === 'Succeeded' ? 'PodCompleted' : 'ContainersNotReady'
@@ -57,6 +61,7 @@ export function podStatus(pod: Pod, record: PodRecord, host: HostFacts, nowMs: n
     podIPs: [{ ip: host.hostIp }],
     startTime: timestamp(record.startedAtMs),
     conditions: [
+      ...others,
       condition('PodScheduled', true),
       condition(
         'Initialized',

@@ -24,7 +24,10 @@ export async function chooseIsolation(choice: IsolationChoice): Promise<Isolatio
   if (forced === 'none') return createNoIsolation(choice)
   const attempt = await tryNamespaces(choice)
   if ('isolation' in attempt) return attempt.isolation
-  if (forced === 'namespaces') throw new Error(`COFFER_POD_ISOLATION=namespaces is not possible here: ${attempt.why}`)
+  if (forced === 'namespaces')
+    throw new Error(
+      `pods can not be kept apart from this machine's files: ${attempt.why}; COFFER_POD_ISOLATION=none runs them all the same, as you`,
+    )
   choice.log.info('isolation.fallback', { why: attempt.why })
   return createNoIsolation(choice)
 }

@@ -1,14 +1,17 @@
-/** The kubelet's /containerLogs, for the API server only: mutual TLS with the cluster's CA. */
+/** The kubelet's /containerLogs, for whom the API server allows it: mutual TLS, then a question to the API server. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { TLSSocket } from 'node:tls'
-import type { ContainerLog } from './containers/container-log.ts'
+import type { ContainerLog } from '../containers/container-log.ts'
+import type { Caller } from './log-callers.ts'
 
 export interface LogServerOptions {
   readonly certificate: { readonly certPem: string; readonly keyPem: string }
   /** Who signs the API server's client certificate. */
   readonly clientCaPem: string
   readonly host: string
+  /** Whether this owner of a good certificate may read logs; throws when that can't be found out. */
+  readonly mayRead: (caller: Caller) => Promise<boolean>
   readonly find: (ref: LogRef) => ContainerLog | 'no pod' | 'no container' | 'not started'
 }
 export interface LogRef {
@@ -52,7 +55,11 @@ async function serve(options: LogServerOptions, request: IncomingMessage, respon
     response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' })
     response.end(`${text}\n`)
   }
-  if (!isApiServer(request.socket as TLSSocket)) return refuse(403, 'Forbidden')
+  const caller = callerOf(request.socket as TLSSocket)
+  if (!caller) return refuse(401, 'Unauthorized')
+  const allowed = await options.mayRead(caller).catch((error: unknown) => String(error))
+  if (typeof allowed === 'string') return refuse(500, `Authorization error (user=${caller.name}): ${allowed}`)
+  if (!allowed) return refuse(403, `Forbidden (user=${caller.name}, verb=get, resource=nodes, subresource(s)=[proxy])`)
   const url = new URL(request.url ?? '/', 'https://node')
   const [, root, ...steps] = url.pathname.split('/')
   const [namespace, pod, container] = steps.map(decodeURIComponent)
@@ -126,11 +133,10 @@ function drained(response: ServerResponse): Promise<void> {
   })
 }
 
-/** kube-apiserver's kubelet client is a member of system:masters. */
-function isApiServer(socket: TLSSocket): boolean {
-  if (!socket.authorized) return false
-  const organizations: unknown = socket.getPeerCertificate().subject?.O
-  return (
-    organizations === 'system:masters' || (Array.isArray(organizations) && organizations.includes('system:masters'))
-  )
+/** Of the client certificate, as API servers read it: the common name is the user, organisations are groups. */
+function callerOf(socket: TLSSocket): Caller | undefined {
+  if (!socket.authorized) return undefined
+  const subject: { CN?: unknown; O?: unknown } = socket.getPeerCertificate().subject ?? {}
+  const organizations = [subject.O].flat().filter((name) => typeof name === 'string')
+  return typeof subject.CN === 'string' && subject.CN !== '' ? { name: subject.CN, organizations } : undefined
 }
