@@ -72,6 +72,8 @@ async function replay(one: RecordedCase) {
   if (existing) {
     const secret = { apiVersion: 'v1', kind: 'Secret', type: 'Opaque', metadata: {}, ...existing }
     await world.client.create(secrets, secret, { fieldManager: 'kubectl-client-side-apply' })
+    // managedFields are in order of time, by the second.
+    await world.clock.advance(1000)
   }
   await world.client.create(externalSecrets, asApplied(one.applied))
   const ref = { namespace, name }

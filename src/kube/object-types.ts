@@ -2,6 +2,7 @@
 import type { MutatingWebhook } from 'kubernetes-types/admissionregistration/v1.d.ts'
 import type { DeploymentSpec, DeploymentStatus, ReplicaSetSpec, ReplicaSetStatus } from 'kubernetes-types/apps/v1.d.ts'
 import type { TokenRequestSpec, TokenRequestStatus, TokenReviewSpec } from 'kubernetes-types/authentication/v1.d.ts'
+import type { CronJobSpec, CronJobStatus, JobSpec, JobStatus } from 'kubernetes-types/batch/v1.d.ts'
 import type {
   EventSource,
   NodeSpec,
@@ -23,6 +24,8 @@ export type ServiceAccount = KubeObject & { secrets?: ObjectReference[]; automou
 export type Node = KubeObject & { spec?: NodeSpec; status?: NodeStatus }
 export type Deployment = KubeObject & { spec?: DeploymentSpec; status?: DeploymentStatus }
 export type ReplicaSet = KubeObject & { spec?: ReplicaSetSpec; status?: ReplicaSetStatus }
+export type Job = KubeObject & { spec?: JobSpec; status?: JobStatus }
+export type CronJob = KubeObject & { spec?: CronJobSpec; status?: CronJobStatus }
 export type CoreEvent = KubeObject & {
   involvedObject: ObjectReference
   type?: string
@@ -64,6 +67,8 @@ export const namespaces = type('v1', 'namespaces', 'Namespace', 'cluster')
 export const nodes = type<Node>('v1', 'nodes', 'Node', 'cluster')
 export const deployments = type<Deployment>('apps/v1', 'deployments', 'Deployment')
 export const replicaSets = type<ReplicaSet>('apps/v1', 'replicasets', 'ReplicaSet')
+export const jobs = type<Job>('batch/v1', 'jobs', 'Job')
+export const cronJobs = type<CronJob>('batch/v1', 'cronjobs', 'CronJob')
 export const mutatingWebhookConfigurations = type<MutatingWebhookConfiguration>(
   'admissionregistration.k8s.io/v1',
   'mutatingwebhookconfigurations',

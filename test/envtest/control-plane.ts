@@ -153,6 +153,8 @@ const controllerFlags = (dir: string, kubeconfig: string) => [
     '--use-service-account-credentials=true',
   ],
   ...[`--service-account-private-key-file=${join(dir, 'accounts.key')}`, `--root-ca-file=${join(dir, 'ca.crt')}`],
+  // The signers of CertificateSigningRequests, such as kubernetes.io/kubelet-serving.
+  ...[`--cluster-signing-cert-file=${join(dir, 'ca.crt')}`, `--cluster-signing-key-file=${join(dir, 'ca.key')}`],
   ...['--kube-api-qps=200', '--kube-api-burst=400', '--profiling=false'],
 ]
 
@@ -175,6 +177,7 @@ async function writeFiles(dir: string, ca: KeyedCertificate, token: string, addr
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   await Promise.all([
     put('ca.crt', ca.certPem),
+    put('ca.key', ca.keyPem),
     put('server.crt', server.certPem),
     put('server.key', server.keyPem),
     put('kubelet-client.crt', kubelet.certPem),

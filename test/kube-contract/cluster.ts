@@ -88,9 +88,14 @@ export async function openCluster(options: Partial<ApiServerOptions> = {}, ca = 
   return real ? clientOf({ ...real, close: async () => {} }) : clientOf(await openEmbedded(options, ca))
 }
 
-interface Opened {
+/** The embedded one in either suite, to hold it beside the real one. */
+export async function openEmbeddedCluster(options: Partial<ApiServerOptions> = {}): Promise<Cluster> {
+  return clientOf(await openEmbedded(options, testCa()))
+}
+
+export interface Opened {
   readonly address: string
-  readonly ca: KeyedCertificate
+  readonly ca: Pick<KeyedCertificate, 'certPem' | 'keyPem'>
   readonly token: string
   close(): Promise<void>
 }
@@ -109,7 +114,7 @@ async function openEmbedded(options: Partial<ApiServerOptions>, ca: KeyedCertifi
 }
 
 // Long because a cluster's methods share one connection's settings.
-function clientOf({ address, ca, token, close }: Opened): Cluster {
+export function clientOf({ address, ca, token, close }: Opened): Cluster {
   const open = (method: string, path: string, headers: Record<string, string>) =>
     httpsRequest(`${address}${path}`, {
       method,
@@ -120,7 +125,8 @@ function clientOf({ address, ca, token, close }: Opened): Cluster {
     })
   const send: Cluster['send'] = (method, path, body, { contentType, headers } = {}) =>
     new Promise((resolve, reject) => {
-      const content = body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
+      const plain = body === undefined || typeof body === 'string' || body instanceof Uint8Array
+      const content = plain ? body : JSON.stringify(body)
       const sent = open(method, path, {
         ...(content === undefined
           ? {}

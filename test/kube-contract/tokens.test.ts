@@ -1,7 +1,7 @@
 import { createPublicKey, verify } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/lib/clock.ts'
-import { type Answer, type Cluster, openCluster, pod } from './cluster.ts'
+import { type Answer, type Cluster, eventually, onReal, openCluster, pod } from './cluster.ts'
 
 let cluster: Cluster
 let namespace: string
@@ -51,17 +51,19 @@ describe('a requested token', () => {
     expect(Date.parse(body.status.expirationTimestamp)).toBe(claims.exp * 1000)
   })
 
-  it('is signed by the published key', async () => {
+  it('is signed by the key that service accounts find published', async () => {
     const { token } = (await ask('default')).body.status
+    const headers = { authorization: `Bearer ${token}` }
     const [head = '', payload = '', signature = ''] = token.split('.')
     const kid = JSON.parse(Buffer.from(head, 'base64url').toString()).kid
-    const keys = (await cluster.get('/openid/v1/jwks', { headers: { authorization: '' } })).body.keys
+    const keys = (await cluster.get('/openid/v1/jwks', { headers })).body.keys
     const key = createPublicKey({ key: keys.find((k: Answer) => k.kid === kid), format: 'jwk' })
     const signed = Buffer.from(`${head}.${payload}`)
     const good = verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, Buffer.from(signature, 'base64url'))
     expect(good).toBe(true)
-    const found = await cluster.get('/.well-known/openid-configuration', { headers: { authorization: '' } })
+    const found = await cluster.get('/.well-known/openid-configuration', { headers })
     expect(found.body.issuer).toBe(claimsOf(token).iss)
+    expect([401, 403]).toContain((await cluster.get('/openid/v1/jwks', { headers: { authorization: '' } })).status)
   })
 
   it.each([
@@ -122,7 +124,8 @@ describe('a token review', () => {
     expect((await review('nonsense')).body.status.error).toBe('invalid bearer token')
   })
 
-  it('of a token that ran out says so', async () => {
+  // The real API server's clock cannot be moved, and its tokens live ten minutes at least.
+  it.skipIf(onReal)('of a token that ran out says so', async () => {
     const { token } = (await ask('default', { expirationSeconds: 600 })).body.status
     aheadMs = 650_000
     expect((await review(token)).body.status.authenticated).toBe(true)
@@ -157,11 +160,22 @@ describe('rights', () => {
     cluster.get(`/api/v1/namespaces/${namespace}/secrets`, { headers: { authorization: `Bearer ${token}` } })
 
   it('without credentials there are none', async () => {
-    for (const authorization of ['', 'Bearer nonsense', 'Basic YTpi']) {
-      const { status, body } = await cluster.get('/api/v1/namespaces', { headers: { authorization } })
-      expect([status, body.reason]).toEqual([401, 'Unauthorized'])
+    const as = (path: string, authorization: string) => cluster.get(path, { headers: { authorization } })
+    // Anonymous requests: a real API server refuses them as system:anonymous unless it is told to take none.
+    const refused = onReal ? [403, 'Forbidden'] : [401, 'Unauthorized']
+    for (const authorization of ['', 'Basic YTpi', 'Bearer', 'Bearer ']) {
+      const { status, body } = await as('/api/v1/namespaces', authorization)
+      expect([status, body.reason]).toEqual(refused)
+      expect((await as('/healthz', authorization)).text).toBe('ok')
+      expect((await as('/version', authorization)).status).toBe(200)
     }
-    expect((await cluster.get('/healthz', { headers: { authorization: '' } })).text).toBe('ok')
+  })
+
+  it('with a token that is none there is not even the health', async () => {
+    for (const path of ['/healthz', '/api/v1/namespaces', '/nothing']) {
+      const { status, body } = await cluster.get(path, { headers: { authorization: 'Bearer nonsense' } })
+      expect([status, body.message]).toEqual([401, 'Unauthorized'])
+    }
   })
 
   it('a service account has those that a role gives it, where it gives them', async () => {
@@ -183,7 +197,7 @@ describe('rights', () => {
       roleRef: { kind: 'Role', name: 'read' },
       subjects,
     })
-    expect((await secretsAs(token)).status).toBe(200)
+    await eventually(async () => (await secretsAs(token)).status === 200)
     const elsewhere = await cluster.get('/api/v1/namespaces/kube-system/secrets', {
       headers: { authorization: `Bearer ${token}` },
     })
@@ -207,6 +221,7 @@ describe('rights', () => {
     const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'applied' }, data: { k: 'v' } }
     const options = { contentType: 'application/apply-patch+yaml', headers: { authorization: `Bearer ${token}` } }
     const apply = () => cluster.send('PATCH', `${path}?fieldManager=test`, body, options)
+    await eventually(async () => !(await apply()).body.message.includes('cannot patch'))
     const refused = await apply()
     expect([refused.status, refused.body.message]).toEqual([
       403,
@@ -236,7 +251,7 @@ describe('rights', () => {
     const options = { headers: { authorization: `Bearer ${token}` } }
     const make = (plural: string, body: object) => cluster.post(`${group}/${plural}`, body, options)
     const role = (name: string, rule: object) => make('roles', { ...meta(name), kind: 'Role', rules: [rule] })
-    expect((await role('same', held)).status).toBe(201)
+    await eventually(async () => (await role('same', held)).status === 201)
     const more = await role('more', { ...held, verbs: ['get', 'list'] })
     expect([more.status, more.body.message]).toEqual([
       403,
@@ -251,24 +266,31 @@ describe('rights', () => {
       expect((await role('beyond', { ...held, ...beyond })).status).toBe(403)
     const admin = binding('admin', { kind: 'ClusterRole', name: 'cluster-admin' })
     expect((await make('rolebindings', admin)).status).toBe(403)
-    expect((await make('rolebindings', binding('later', { kind: 'Role', name: 'not-there' }))).status).toBe(403)
+    const later = await make('rolebindings', binding('later', { kind: 'Role', name: 'not-there' }))
+    expect([later.status, later.body.message]).toEqual([
+      404,
+      'rolebindings.rbac.authorization.k8s.io "not-there" not found',
+    ])
     expect((await make('rolebindings', binding('same', { kind: 'Role', name: 'same' }))).status).toBe(201)
     await allow([{ ...rbac, resources: [...rbac.resources, 'clusterroles'], verbs: ['create', 'bind', 'escalate'] }])
-    expect((await make('rolebindings', admin)).status).toBe(201)
+    await eventually(async () => (await make('rolebindings', admin)).status === 201)
   })
 
   it('auth-delegator may review tokens; others may not', async () => {
     await account('delegate')
     const { token } = (await ask('delegate')).body.status
     expect((await review(token, undefined, token)).status).toBe(403)
-    await cluster.post('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
+    const bindings = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings'
+    const name = cluster.unique('delegate')
+    await cluster.post(bindings, {
       apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'ClusterRoleBinding',
-      metadata: { name: 'delegate' },
+      metadata: { name },
       roleRef: { kind: 'ClusterRole', name: 'system:auth-delegator' },
       subjects: [{ kind: 'ServiceAccount', name: 'delegate', namespace }],
     })
-    expect((await review(token, undefined, token)).body.status.authenticated).toBe(true)
+    await eventually(async () => (await review(token, undefined, token)).body.status.authenticated === true)
+    await cluster.delete(`${bindings}/${name}`)
   })
 
   it('everyone may ask about themselves', async () => {
@@ -288,7 +310,8 @@ describe('rights', () => {
     expect(answer.body.status.userInfo.username).toBe(`system:serviceaccount:${namespace}:self`)
   })
 
-  it('a request that names another host is refused', async () => {
+  // A real API server listens for a whole network under many names; the embedded one for this machine's programs only.
+  it.skipIf(onReal)('a request that names another host is refused', async () => {
     const { status } = await cluster.get('/healthz', { headers: { host: 'rebound.example:443' } })
     expect(status).toBe(400)
   })

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { request } from 'node:http'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { type Answer, type Cluster, eventually, openCluster, secret } from './cluster.ts'
 
 let cluster: Cluster
@@ -13,6 +14,23 @@ afterAll(() => cluster.close())
 
 const seen = (frames: Answer[]) => frames.map((frame) => `${frame.type} ${frame.object.metadata?.name}`)
 const make = (name: string, more: object = {}) => cluster.post(secrets, secret(name, {}, more))
+
+const churn = async () => {
+  for (let i = 0; i < 61; i++) await cluster.patch(`${secrets}/p1`, 'merge', { metadata: { labels: { i: `x${i}` } } })
+}
+
+/** The cluster forgets how things were before: the embedded one keeps 60 changes here, a real one what etcd keeps. */
+async function forget(): Promise<void> {
+  const { etcd } = inject('controlPlane') ?? {}
+  if (etcd === undefined) return churn()
+  const revision = (await cluster.get(`${secrets}?limit=1`)).body.metadata.resourceVersion
+  await new Promise<void>((resolve, reject) => {
+    const sent = request(`${etcd}/v3/kv/compaction`, { method: 'POST' }, (response) => {
+      response.resume().on('end', resolve)
+    })
+    sent.on('error', reject).end(JSON.stringify({ revision }))
+  })
+}
 
 describe('a list', () => {
   it('comes in pages of one moment', async () => {
@@ -29,10 +47,51 @@ describe('a list', () => {
   })
 
   it('a page too old to go on from is 410', async () => {
-    const first = (await cluster.get(`${secrets}?limit=1`)).body
-    for (let i = 0; i < 61; i++) await cluster.patch(`${secrets}/p1`, 'merge', { metadata: { labels: { i: `${i}` } } })
-    const { status, body } = await cluster.get(`${secrets}?limit=1&continue=${first.metadata.continue}`)
+    await make('old1')
+    await make('old2')
+    const first = (await cluster.get(`${secrets}?limit=1&fieldSelector=metadata.name!=p1`)).body
+    const token = JSON.parse(Buffer.from(first.metadata.continue, 'base64url').toString())
+    // A real API server remembers the last minutes itself, whatever etcd forgets: this is the page of a longer ago.
+    const old = Buffer.from(JSON.stringify({ ...token, rv: 2 })).toString('base64url')
+    await churn()
+    await forget()
+    const { status, body } = await cluster.get(`${secrets}?limit=1&continue=${old}`)
     expect([status, body.reason]).toEqual([410, 'Expired'])
+    expect(body.message).toMatch(/^The provided continue parameter is too old to display a consistent list result\./)
+    // Who does not mind goes on with what there is now.
+    const rest = await cluster.get(`${secrets}?limit=500&continue=${body.metadata.continue}`)
+    expect(rest.status).toBe(200)
+    expect(rest.body.items.map((item: Answer) => item.metadata.name)).toContain('old2')
+  })
+
+  it('says how many are left, unless it selects', async () => {
+    const all = (await cluster.get(secrets)).body.items.length
+    const page = (await cluster.get(`${secrets}?limit=1`)).body
+    expect(page.metadata.remainingItemCount).toBe(all - 1)
+    await make('left1', { labels: { left: 'x' } })
+    await make('left2', { labels: { left: 'x' } })
+    const selected = (await cluster.get(`${secrets}?limit=1&labelSelector=left=x`)).body
+    expect([selected.metadata.remainingItemCount, typeof selected.metadata.continue]).toEqual([undefined, 'string'])
+  })
+
+  it('of a version that is yet to come is told to wait', async () => {
+    const { status, headers, body } = await cluster.get(`${secrets}?resourceVersion=${2 ** 40}`)
+    expect([status, headers['retry-after'], body.reason]).toEqual([504, '1', 'Timeout'])
+    expect(body.message).toMatch(/^Timeout: Too large resource version: 1099511627776, current: \d+$/)
+    expect(body.details).toEqual({
+      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+      retryAfterSeconds: 1,
+    })
+  })
+
+  it('can be of an exact moment', async () => {
+    const made = (await make('then')).body.metadata.resourceVersion
+    await cluster.delete(`${secrets}/then`)
+    const exact = (await cluster.get(`${secrets}?resourceVersion=${made}&resourceVersionMatch=Exact`)).body
+    expect(exact.metadata.resourceVersion).toBe(made)
+    expect(exact.items.map((item: Answer) => item.metadata.name)).toContain('then')
+    const newer = (await cluster.get(`${secrets}?resourceVersion=${made}&resourceVersionMatch=NotOlderThan`)).body
+    expect(newer.items.map((item: Answer) => item.metadata.name)).not.toContain('then')
   })
 
   it.each([
@@ -94,20 +153,44 @@ describe('a watch', () => {
   })
 
   it('from a version that is gone gets 410 in the stream and ends', async () => {
-    const start = (await cluster.get(secrets)).body.metadata.resourceVersion
-    for (let i = 0; i < 61; i++) await cluster.patch(`${secrets}/p1`, 'merge', { metadata: { labels: { i: `x${i}` } } })
-    const watch = cluster.watch(`${secrets}?watch=true&resourceVersion=${start}`)
+    await churn()
+    // A kind whose watch cache begins later than the first version, on a real API server too.
+    const plural = cluster.unique('lates')
+    const definition = {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: `${plural}.watch.test` },
+      spec: {
+        group: 'watch.test',
+        scope: 'Namespaced',
+        names: { plural, kind: 'Late', listKind: 'LateList' },
+        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+      },
+    }
+    const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+    expect((await cluster.post(definitions, definition)).status).toBe(201)
+    const lates = `/apis/watch.test/v1/namespaces/${namespace}/${plural}`
+    await eventually(async () => (await cluster.get(lates)).status === 200)
+    const watch = cluster.watch(`${lates}?watch=true&resourceVersion=1`)
     await watch.ended
+    await cluster.delete(`${definitions}/${definition.metadata.name}`)
     expect(watch.frames).toHaveLength(1)
     expect(watch.frames[0]).toMatchObject({ type: 'ERROR', object: { code: 410, reason: 'Expired' } })
     expect(watch.frames[0].object.message).toMatch(/^too old resource version: \d+ \(\d+\)$/)
   })
 
   it('sends bookmarks when asked, with the version to go on from', async () => {
-    const watch = cluster.watch(`${secrets}?watch=true&allowWatchBookmarks=true&fieldSelector=metadata.name=none`)
-    await eventually(() => watch.frames.length >= 2)
-    expect(watch.frames[0]).toMatchObject({ type: 'BOOKMARK', object: { kind: 'Secret', apiVersion: 'v1' } })
-    watch.stop()
+    // The last one comes a little before the end.
+    const query = 'watch=true&allowWatchBookmarks=true&timeoutSeconds=5&fieldSelector=metadata.name=none'
+    const watch = cluster.watch(`${secrets}?${query}`)
+    const made = (await make('marked')).body.metadata.resourceVersion
+    await watch.ended
+    expect(watch.frames.length).toBeGreaterThan(0)
+    for (const frame of watch.frames)
+      expect(frame).toMatchObject({ type: 'BOOKMARK', object: { kind: 'Secret', apiVersion: 'v1' } })
+    const version = watch.frames.at(-1).object.metadata.resourceVersion
+    expect(Number(version)).toBeGreaterThanOrEqual(Number(made))
+    expect((await cluster.get(`${secrets}?resourceVersion=${version}`)).status).toBe(200)
   })
 
   it('can begin with the whole set and its end marked', async () => {
@@ -124,5 +207,46 @@ describe('a watch', () => {
     const watch = cluster.watch(`${secrets}?watch=true&timeoutSeconds=1`)
     await watch.ended
     expect(watch.frames.every((frame) => frame.type === 'ADDED')).toBe(true)
+  })
+
+  it('shows what leaves its selector as it was', async () => {
+    const start = (await make('leaves', { labels: { in: 'yes' } })).body.metadata.resourceVersion
+    const watch = cluster.watch(`${secrets}?watch=true&labelSelector=in=yes&resourceVersion=${start}`)
+    const left = (await cluster.patch(`${secrets}/leaves`, 'merge', { metadata: { labels: { in: 'no' } } })).body
+    await eventually(() => watch.frames.length === 1)
+    expect(watch.frames[0].object.metadata).toMatchObject({
+      labels: { in: 'yes' },
+      resourceVersion: left.metadata.resourceVersion,
+    })
+    watch.stop()
+  })
+
+  it('of a version that is yet to come waits for it; of the whole set as of then it is refused in the stream', async () => {
+    const now = Number((await cluster.get(secrets)).body.metadata.resourceVersion)
+    const waiting = cluster.watch(`${secrets}?watch=true&timeoutSeconds=2&resourceVersion=${now + 100_000}`)
+    await make('too-early')
+    await waiting.ended
+    expect(waiting.frames).toEqual([])
+    const query = `watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=${2 ** 40}`
+    const refused = cluster.watch(`${secrets}?${query}`)
+    await refused.ended
+    expect(refused.frames).toHaveLength(1)
+    expect(refused.frames[0]).toMatchObject({ type: 'ERROR', object: { code: 504, reason: 'Timeout' } })
+  })
+
+  it('can be of metadata alone, or of tables', async () => {
+    const start = (await make('formed', { labels: { form: 'x' } })).body.metadata.resourceVersion
+    await cluster.patch(`${secrets}/formed`, 'merge', { metadata: { annotations: { a: '1' } } })
+    await cluster.patch(`${secrets}/formed`, 'merge', { metadata: { annotations: { a: '2' } } })
+    const path = `${secrets}?watch=true&labelSelector=form=x&resourceVersion=${start}`
+    const bare = cluster.watch(path, { accept: 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io' })
+    await eventually(() => bare.frames.length === 2)
+    expect(Object.keys(bare.frames[0].object).sort()).toEqual(['apiVersion', 'kind', 'metadata'])
+    bare.stop()
+    const tables = cluster.watch(path, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' })
+    await eventually(() => tables.frames.length === 2)
+    const columns = tables.frames.map((frame) => frame.object.columnDefinitions?.map((c: Answer) => c.name) ?? null)
+    expect(columns).toEqual([['Name', 'Type', 'Data', 'Age'], null])
+    tables.stop()
   })
 })

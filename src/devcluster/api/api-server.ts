@@ -12,38 +12,36 @@ import { ServiceAccountAdmission } from './admission/service-account-admission.t
 import { WebhookAdmission } from './admission/webhook-admission.ts'
 import { callWebhookOverHttps, type WebhookCall } from './admission/webhook-call.ts'
 import { followDefinitions } from './crds/custom-resources.ts'
-import { type Discovery, discover, openApiV3, serverVersion } from './discovery/discovery.ts'
+import { discover, serverVersion } from './discovery/discovery.ts'
+import { OpenApiDocuments } from './discovery/openapi/openapi-documents.ts'
+import type { Discovery } from './discovery/served-kind.ts'
 import { Authenticator } from './identity/authenticator.ts'
 import { type Access, Authorizer } from './identity/authorizer.ts'
-import { bootstrapRoles } from './identity/bootstrap-roles.ts'
-import { type ReviewKind, reviewKinds } from './identity/reviews.ts'
+import { accessesOf, impersonated, readWish, type Wish } from './identity/impersonation.ts'
+import { bootstrapRoles } from './identity/rbac/bootstrap-roles.ts'
+import { RoleAggregation } from './identity/rbac/role-aggregation.ts'
+import { accessOf } from './identity/request-access.ts'
+import { ReviewEndpoint } from './identity/review-endpoint.ts'
 import { TokenIssuer } from './identity/token-issuer.ts'
+import { TokenRequests } from './identity/token-request.ts'
 import { systemUser, type User } from './identity/user.ts'
 import { builtInKinds } from './kinds/built-in-kinds.ts'
 import { parseResourcePath, type ResourcePath } from './request-path.ts'
-import { readObject } from './requests/body.ts'
+import { withTextBody } from './requests/body.ts'
 import type { RequestContext } from './requests/context.ts'
 import { normalize } from './requests/decode.ts'
-import { isWatch, ObjectEndpoint } from './requests/object-endpoint.ts'
-import { ObjectRemover } from './requests/object-remover.ts'
+import { ObjectRemover } from './requests/deletion/object-remover.ts'
+import { ObjectEndpoint } from './requests/object-endpoint.ts'
 import { ObjectWriter, timestamp } from './requests/object-writer.ts'
 import type { KubeletCall } from './requests/pod-logs.ts'
 import { ResourceTable } from './resource.ts'
 import { BuiltInShapes } from './shapes/built-in-shapes.ts'
-import { checkShape } from './shapes/check-shape.ts'
-import {
-  badRequest,
-  forbiddenRequest,
-  internalError,
-  methodNotAllowed,
-  StatusError,
-  tooLarge,
-  unauthorized,
-} from './status.ts'
+import { forbiddenRequest, internalError, methodNotAllowed, StatusError, tooLarge, unauthorized } from './status.ts'
 import { ObjectStore } from './store/object-store.ts'
 import { expireEvents } from './upkeep/event-expiry.ts'
 import { GarbageCollector } from './upkeep/garbage-collector.ts'
 import { NamespaceUpkeep } from './upkeep/namespace-upkeep.ts'
+import { warningLines } from './warnings.ts'
 import { type ApiRequest, type ApiResponse, jsonResponse, maxBodyBytes, textResponse } from './wire.ts'
 
 export interface ApiServerOptions {
@@ -62,14 +60,16 @@ export interface ApiServerOptions {
   readonly callKubelet?: KubeletCall
 }
 
-/** Answered without credentials: they say nothing about what is in the cluster. */
-const publicPaths = ['/healthz', '/livez', '/readyz', '/openid/v1/jwks', '/.well-known/openid-configuration']
+const healthPaths = ['/healthz', '/livez', '/readyz']
+const issuerPaths = ['/openid/v1/jwks', '/.well-known/openid-configuration']
 
 export class ApiServer {
   readonly #store: ObjectStore
   readonly #resources: ResourceTable
   readonly #shapes = new BuiltInShapes()
-  readonly #reviews: readonly ReviewKind[]
+  readonly #discovery: Discovery
+  readonly #openApi: OpenApiDocuments
+  readonly #reviews: ReviewEndpoint
   readonly #tokens: TokenIssuer
   readonly #authenticator: Authenticator
   readonly #authorizer: Authorizer
@@ -77,6 +77,7 @@ export class ApiServer {
   readonly #objects: ObjectEndpoint
   readonly #collector: GarbageCollector
   readonly #namespaces: NamespaceUpkeep
+  readonly #aggregation: RoleAggregation
   readonly #log: Logger
   readonly #stopping = new AbortController()
   readonly #stops: readonly (() => void)[]
@@ -86,7 +87,7 @@ export class ApiServer {
     const { clock, random } = options
     this.#log = options.log ?? silentLog
     const store = new ObjectStore({ historyEvents: options.historyEvents ?? 10_000 })
-    const resources = new ResourceTable(builtInKinds(this.#shapes, () => timestamp(clock.now())))
+    const resources = new ResourceTable(builtInKinds(this.#shapes))
     const tokens = new TokenIssuer({
       store,
       clock,
@@ -98,7 +99,15 @@ export class ApiServer {
     this.#tokens = tokens
     this.#authenticator = new Authenticator({ adminToken: options.adminToken, tokens })
     this.#authorizer = new Authorizer({ store })
-    this.#reviews = reviewKinds({ authenticator: this.#authenticator, authorizer: this.#authorizer, tokens })
+    this.#reviews = new ReviewEndpoint({
+      authenticator: this.#authenticator,
+      authorizer: this.#authorizer,
+      tokens,
+      clock,
+      shapes: this.#shapes,
+    })
+    this.#discovery = { resources, reviews: this.#reviews.kinds }
+    this.#openApi = new OpenApiDocuments(this.#discovery)
     const admission = admissionChain({
       store,
       resources,
@@ -113,7 +122,7 @@ export class ApiServer {
       store,
       writer,
       remover,
-      tokens,
+      tokenRequests: new TokenRequests({ store, tokens, clock, shapes: this.#shapes }),
       authorize: (user, access) => this.#authorize(user, access),
       clock,
       callKubelet: options.callKubelet ?? (() => Promise.reject(new Error('no kubelet can be reached from here'))),
@@ -121,12 +130,17 @@ export class ApiServer {
       stopping: this.#stopping.signal,
     })
     const log = this.#log
-    this.#collector = new GarbageCollector({ store, resources, remover, log })
-    this.#namespaces = new NamespaceUpkeep({ store, resources, writer, remover, caPem: options.caPem, log })
+    this.#collector = new GarbageCollector({ store, resources, remover, clock, random, log })
+    this.#namespaces = new NamespaceUpkeep({ store, resources, writer, remover, caPem: options.caPem, log, clock })
+    this.#aggregation = new RoleAggregation({ store, resources, writer, clock, log })
     this.#stops = [
-      followDefinitions(store, resources, this.#shapes.get('meta.ObjectMeta')),
+      followDefinitions(store, resources, {
+        metadata: this.#shapes.get('meta.ObjectMeta'),
+        now: () => timestamp(clock.now()),
+      }),
       this.#collector.start(),
       this.#namespaces.start(),
+      this.#aggregation.start(),
       expireEvents(store, clock),
     ]
     this.#ready = this.#furnish()
@@ -136,15 +150,12 @@ export class ApiServer {
   async handle(request: ApiRequest): Promise<ApiResponse> {
     await this.#ready
     const warnings: string[] = []
-    try {
-      const response = await this.#answer(request, warnings)
-      if (warnings.length === 0) return response
-      const lines = [...new Set(warnings)].map((text) => `299 - ${JSON.stringify(oneLine(text))}`)
-      return { ...response, headers: { ...response.headers, warning: lines } }
-    } catch (error) {
+    const response = await this.#answer(request, warnings).catch((error: unknown) => {
       const known = error instanceof StatusError ? error : this.#unexpected(error, request)
       return jsonResponse(known.code, known.toStatus(), known.headers)
-    }
+    })
+    if (warnings.length === 0) return response
+    return { ...response, headers: { ...response.headers, warning: warningLines(warnings) } }
   }
 
   /** Resolves when garbage collection and namespace upkeep have dealt with everything so far; for tests. */
@@ -154,6 +165,7 @@ export class ApiServer {
       version = this.#store.version
       await this.#collector.idle()
       await this.#namespaces.idle()
+      await this.#aggregation.idle()
     }
   }
 
@@ -177,29 +189,34 @@ export class ApiServer {
     }
     await this.#collector.idle()
     await this.#namespaces.idle()
+    await this.#aggregation.idle()
   }
 
   async #answer(request: ApiRequest, warnings: string[]): Promise<ApiResponse> {
     const { path, method } = request
-    if (publicPaths.includes(path)) return this.#publicAnswer(path)
-    const user = this.#authenticator.fromHeader(request.headers['authorization'])
-    if (!user) throw unauthorized()
-    if (request.headers['impersonate-user'] !== undefined)
-      throw new StatusError(403, 'Forbidden', 'the development cluster does not impersonate')
-    if (Buffer.byteLength(request.body ?? '') > maxBodyBytes) throw tooLarge(maxBodyBytes)
+    const caller = this.#authenticator.caller(request.headers['authorization'], path)
+    if (!caller) throw unauthorized()
+    if ((request.bytes ?? Buffer.from(request.body ?? '')).length > maxBodyBytes) throw tooLarge(maxBodyBytes)
+    const wish = readWish(request.headerLines ?? Object.entries(request.headers).map(([k, v]) => [k, v ?? '']))
+    if (typeof wish === 'string') return internalErrorPage(request, wish)
+    const user = wish ? this.#impersonate(caller, wish) : caller
     const target = parseResourcePath(path)
+    this.#authorize(user, accessOf(request, target))
     if (target) return this.#resourceAnswer(request, target, user, warnings)
-    if (method !== 'GET') throw methodNotAllowed()
-    this.#authorize(user, { verb: 'get', path })
-    return this.#infoAnswer(path)
+    if (method !== 'GET' && method !== 'HEAD') throw methodNotAllowed()
+    return this.#infoAnswer(request)
   }
 
-  #publicAnswer(path: string): ApiResponse {
+  #impersonate(caller: User, wish: Wish): User {
+    for (const access of accessesOf(wish)) this.#authorize(caller, access)
+    return impersonated(wish)
+  }
+
+  #issuerAnswer(path: string): ApiResponse {
     if (path === '/openid/v1/jwks') {
       const keys = jsonResponse(200, this.#tokens.keySet())
       return { ...keys, headers: { 'content-type': 'application/jwk-set+json' } }
     }
-    if (path !== '/.well-known/openid-configuration') return textResponse(200, 'ok')
     const { issuer } = this.#tokens
     return jsonResponse(200, {
       issuer,
@@ -210,11 +227,13 @@ export class ApiServer {
     })
   }
 
-  #infoAnswer(path: string): ApiResponse {
-    const discovery: Discovery = { resources: this.#resources, reviews: this.#reviews }
+  #infoAnswer(request: ApiRequest): ApiResponse {
+    const { path } = request
+    if (healthPaths.includes(path)) return textResponse(200, 'ok')
+    if (issuerPaths.includes(path)) return this.#issuerAnswer(path)
     if (path === '/version' || path === '/version/') return jsonResponse(200, serverVersion)
-    const found = path.startsWith('/openapi/v3') ? openApiV3(discovery, path) : discover(discovery, path)
-    return found ? jsonResponse(200, found) : notFoundPage()
+    const found = /^\/openapi\/v3(\/|$)/.test(path) ? this.#openApi.answer(request) : discover(this.#discovery, request)
+    return found ?? notFoundPage()
   }
 
   async #resourceAnswer(
@@ -224,15 +243,14 @@ export class ApiServer {
     warnings: string[],
   ): Promise<ApiResponse> {
     const { group, plural, subresource, namespace, name } = target
-    const verb = verbOf(request, target)
-    this.#authorize(user, { verb, group, resource: plural, subresource, namespace, name })
-    const review = this.#reviews.find((r) => r.group === group && r.version === target.version && r.plural === plural)
-    if (review) return this.#reviewAnswer(request, review, user)
+    const review = this.#reviews.find(target)
+    if (review) return this.#reviews.answer(review, withTextBody(request, review), { user, namespace, warnings })
     const resource = this.#resources.find(group, target.version, plural)
     const known = resource && (subresource !== 'status' || resource.subresources.status)
-    if (!known || (namespace !== undefined && !resource.namespaced)) return notFoundPage()
-    if (name !== undefined && resource.namespaced && namespace === undefined) return notFoundPage()
+    if (!known || target.deeper || (namespace !== undefined && !resource.namespaced)) return this.#unknown(group)
+    if (name !== undefined && resource.namespaced && namespace === undefined) return this.#unknown(group)
     if (resource.deprecation) warnings.push(resource.deprecation)
+    const { headers, body = '' } = withTextBody(request, resource)
     const context: RequestContext = {
       user,
       resource,
@@ -240,41 +258,33 @@ export class ApiServer {
       name,
       subresource,
       query: request.query,
-      headers: request.headers,
-      body: request.body ?? '',
+      headers,
+      body,
       warnings,
       signal: request.signal,
     }
     return this.#objects.handle(request.method, context)
   }
 
-  async #reviewAnswer(request: ApiRequest, review: ReviewKind, user: User): Promise<ApiResponse> {
-    if (request.method !== 'POST') throw methodNotAllowed()
-    const body = await readObject(request.body ?? '', request.headers, review.kind)
-    body['apiVersion'] ??= `${review.group}/${review.version}`
-    body['kind'] ??= review.kind
-    if (body['kind'] !== review.kind)
-      throw badRequest(`${String(body['kind'])} in version "${review.version}" cannot be handled as a ${review.kind}`)
-    const { wrongTypes } = checkShape(body, this.#shapes.get(review.type))
-    if (wrongTypes[0])
-      throw badRequest(
-        `${review.kind} in version "${review.version}" cannot be handled as a ${review.kind}: ${wrongTypes[0]}`,
-      )
-    return jsonResponse(201, review.answer(body, user))
+  /** Where a group is known, the answer is a Status. */
+  #unknown(group: string): ApiResponse {
+    const kinds = [...this.#resources.all(), ...this.#reviews.kinds]
+    if (!kinds.some((kind) => kind.group === group)) return notFoundPage()
+    throw new StatusError(404, 'NotFound', 'the server could not find the requested resource', {})
   }
 
   #authorize(user: User, access: Access): void {
-    if (this.#authorizer.allows(user, access)) return
+    const { allowed, reason } = this.#authorizer.decide(user, access)
+    if (allowed) return
     const who = `User "${user.name}" cannot ${access.verb}`
-    if ('path' in access) throw new StatusError(403, 'Forbidden', `forbidden: ${who} path "${access.path}"`, {})
-    const { group, resource, subresource, namespace } = access
+    const why = reason === '' ? '' : `: ${reason}`
+    if ('path' in access)
+      throw new StatusError(403, 'Forbidden', `forbidden: ${unmarked(`${who} path "${access.path}"`)}${why}`, {})
+    const { group, resource, subresource, namespace, name } = access
     const what = subresource ? `${resource}/${subresource}` : resource
-    const where = namespace === undefined ? 'at the cluster scope' : `in the namespace "${namespace}"`
-    throw forbiddenRequest(
-      { group, plural: resource },
-      access.name ?? '',
-      `${who} resource "${what}" in API group "${group}" ${where}`,
-    )
+    const where = namespace ? `in the namespace "${namespace}"` : 'at the cluster scope'
+    const words = unmarked(`${who} resource "${what}" in API group "${group}" ${where}`)
+    throw forbiddenRequest({ group, plural: resource }, name ?? '', words + why)
   }
 
   #unexpected(error: unknown, request: ApiRequest): StatusError {
@@ -295,34 +305,23 @@ function admissionChain(tools: {
   const accounts = new ServiceAccountAdmission({ store, random })
   const webhooks = new WebhookAdmission({ ...tools, again: accounts })
   // After the webhooks: what they make of a role counts.
-  const steps = [namespaceAdmission(store), accounts, webhooks, rbacAdmission(store, tools.authorizer)]
+  const steps = [namespaceAdmission(store), accounts, webhooks, rbacAdmission(tools.authorizer)]
   return {
     async admit(attempt) {
       let { object } = attempt
       for (const step of steps) object = await step.admit({ ...attempt, object })
       return object
     },
+    review: (attempt) => webhooks.review(attempt),
   }
+}
+
+/** Nothing in a refusal may look like a page's markup. */
+const unmarked = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+
+function internalErrorPage({ path, query }: ApiRequest, why: string): ApiResponse {
+  const uri = query.size === 0 ? path : `${path}?${query}`
+  return textResponse(500, `${unmarked(`Internal Server Error: ${JSON.stringify(uri)}: ${why}`)}\n`)
 }
 
 const notFoundPage = () => textResponse(404, '404 page not found\n')
-const oneLine = (text: string) => text.replace(/[\u0000-\u001f\u007f]/g, ' ')
-
-function verbOf({ method, query }: ApiRequest, { name }: ResourcePath): string {
-  switch (method) {
-    case 'GET':
-    case 'HEAD':
-      if (isWatch(query)) return 'watch'
-      return name === undefined ? 'list' : 'get'
-    case 'POST':
-      return 'create'
-    case 'PUT':
-      return 'update'
-    case 'PATCH':
-      return 'patch'
-    case 'DELETE':
-      return name === undefined ? 'deletecollection' : 'delete'
-    default:
-      return method.toLowerCase()
-  }
-}

@@ -25,7 +25,12 @@ export const notFoundField = (field: string, value: unknown) =>
 export const tooLong = (field: string, maxBytes: number) =>
   problem('FieldValueTooLong', field, 'Too long', `may not be more than ${maxBytes} bytes`)
 export const tooMany = (field: string, actual: number, most: number) =>
-  problem('FieldValueTooMany', field, `Too many: ${actual}`, `must have at most ${most} items`)
+  problem(
+    'FieldValueTooMany',
+    field,
+    `Too many: ${actual}`,
+    `must have at most ${most} ${most === 1 ? 'item' : 'items'}`,
+  )
 export const notSupported = (field: string, value: unknown, supported: readonly string[]) =>
   problem(
     'FieldValueNotSupported',

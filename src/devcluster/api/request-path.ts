@@ -8,6 +8,8 @@ export interface ResourcePath {
   readonly plural: string
   readonly name: string | undefined
   readonly subresource: string | undefined
+  /** There is more below the subresource than anything here serves. */
+  readonly deeper: boolean
 }
 
 /** Undefined: not a path of objects. */
@@ -19,12 +21,12 @@ export function parseResourcePath(path: string): ResourcePath | undefined {
   return undefined
 }
 
+/** An encoded slash is a slash, for what is allowed and for what is answered alike. */
 function decodeSteps(path: string): string[] {
   try {
-    return path
+    return decodeURIComponent(path)
       .split('/')
       .filter((step) => step !== '')
-      .map(decodeURIComponent)
   } catch {
     throw badRequest('the path is not valid percent-encoding')
   }
@@ -36,8 +38,9 @@ function resourceIn(group: string, version: string | undefined, steps: readonly 
   // `namespaces/x/status` is about the namespace; `namespaces/x/pods` about what is in it.
   const inNamespace = first === 'namespaces' && third !== undefined && !namespaceSubresources.includes(third)
   const [plural, name, ...below] = inNamespace ? steps.slice(2) : steps
-  if (plural === undefined || below.length > 1) return undefined
-  return { group, version, namespace: inNamespace ? second : undefined, plural, name, subresource: below[0] }
+  if (plural === undefined) return undefined
+  const namespace = inNamespace ? second : undefined
+  return { group, version, namespace, plural, name, subresource: below[0], deeper: below.length > 1 }
 }
 
 const namespaceSubresources = ['status', 'finalize']

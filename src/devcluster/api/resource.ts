@@ -47,12 +47,26 @@ export interface Resource {
   /** Where its objects are kept: one collection for all versions. */
   readonly collection: string
   readonly shape: Shape
+  /** What clients are told of its fields: a line of openapi-schemas.gen.ts, or a definition's schema. */
+  readonly schema: string | Tree
+  /** Of another version of the kind; undefined: there is none. Absent: all versions have the same. */
+  shapeIn?(apiVersion: string): Shape | undefined
+  /** Besides spec, what a write of the status leaves as it was. */
+  readonly statusLeaves?: readonly (readonly string[])[]
   readonly subresources: Subresources
   readonly columns: readonly Column[]
   /** Whether metadata.generation counts changes of everything but metadata and status ("all") or of spec. */
   readonly generation: 'none' | 'spec' | 'all'
   /** PUT without resourceVersion overwrites. */
   readonly unconditionalUpdate: boolean
+  /** Under which group its problems are reported, when that is another than its own. */
+  readonly errorGroup?: string
+  /** PUT of what is not there makes it. */
+  readonly createOnUpdate?: boolean
+  /** A deletion is answered with the object that was, not with a Status. */
+  readonly answersDeleted?: boolean
+  /** False: DELETE of the whole collection is refused. */
+  readonly collectionDelete?: boolean
   /** Selectable besides metadata.name and metadata.namespace. */
   readonly selectableFields: readonly string[]
   /** A custom resource: no strategic merge. */
@@ -66,15 +80,21 @@ export interface Resource {
   /** Last changes of a new object (after admission). */
   prepareCreate?(object: KubeObject): void
   prepareUpdate?(object: KubeObject, before: KubeObject): void
+  /** Of a change that came by the status subresource. */
+  prepareStatus?(object: KubeObject, before: KubeObject): void
   validate?(object: KubeObject, before: KubeObject | undefined): readonly FieldProblem[]
   /** Of a change that came by the status subresource. */
   validateStatus?(object: KubeObject, before: KubeObject): readonly FieldProblem[]
+  /** What becomes of its dependents when a deletion does not say; in the background if absent. */
+  readonly defaultPropagation?: 'Orphan'
   /** How long a deletion may take; 0: at once. */
   gracePeriodSeconds?(object: KubeObject, asked: number | undefined): number
   /** A selectable field's value. */
   fieldValue?(object: KubeObject, field: string): string
   toStored?(object: KubeObject): KubeObject
   fromStored?(object: KubeObject): KubeObject
+  /** What the writer of such an object should know though it is taken. */
+  warningsOf?(object: KubeObject): readonly string[]
   /** A warning that every request of this version gets. */
   readonly deprecation?: string
 }

@@ -9,6 +9,7 @@ export class StatusError extends Error {
   readonly reason: string
   readonly details: Tree | undefined
   readonly headers: Readonly<Record<string, string>>
+  readonly metadata: Tree
 
   constructor(
     code: number,
@@ -16,22 +17,24 @@ export class StatusError extends Error {
     message: string,
     details?: Tree,
     headers: Readonly<Record<string, string>> = {},
+    metadata: Tree = {},
   ) {
     super(message)
     this.code = code
     this.reason = reason
     this.details = details
     this.headers = headers
+    this.metadata = metadata
   }
 
   toStatus(): Tree {
     return {
       kind: 'Status',
       apiVersion: 'v1',
-      metadata: {},
+      metadata: this.metadata,
       status: 'Failure',
       message: this.message,
-      reason: this.reason,
+      ...(this.reason === '' ? {} : { reason: this.reason }),
       ...(this.details ? { details: this.details } : {}),
       code: this.code,
     }
@@ -70,36 +73,49 @@ export function conflict(r: GroupResource, name: string, why: string): StatusErr
 export const staleVersion =
   'the object has been modified; please apply your changes to the latest version and try again'
 
-export function forbiddenRequest(r: GroupResource, name: string, why: string): StatusError {
+export function forbiddenRequest(
+  r: GroupResource,
+  name: string,
+  why: string,
+  causes: readonly Tree[] = [],
+): StatusError {
   const subject = name === '' ? `${resourceName(r)} is forbidden` : `${resourceName(r)} "${name}" is forbidden`
-  return new StatusError(403, 'Forbidden', `${subject}: ${why}`, detailsOf(r, name))
+  const details = { ...detailsOf(r, name), ...(causes.length > 0 ? { causes } : {}) }
+  return new StatusError(403, 'Forbidden', `${subject}: ${why}`, details)
 }
 
 export function invalidObject(k: GroupKind, name: string, problems: readonly FieldProblem[]): StatusError {
   const kind = k.group === '' ? k.kind : `${k.kind}.${k.group}`
   const text = aggregate(problems.map((p) => `${p.field}: ${p.message}`))
   return new StatusError(422, 'Invalid', `${kind} "${name}" is invalid: ${text}`, {
-    name,
+    ...(name === '' ? {} : { name }),
     ...(k.group === '' ? {} : { group: k.group }),
-    kind: k.kind,
+    ...(k.kind === '' ? {} : { kind: k.kind }),
     causes: problems.map((p) => ({ reason: p.reason, message: p.message, field: p.field })),
   })
 }
 
+/** No such path, in an API that there is. */
+export const unknownResource = () =>
+  new StatusError(404, 'NotFound', 'the server could not find the requested resource', {})
 export const badRequest = (message: string) => new StatusError(400, 'BadRequest', message)
 export const unauthorized = () => new StatusError(401, 'Unauthorized', 'Unauthorized')
 export const internalError = (message: string) =>
   new StatusError(500, 'InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] })
 export const methodNotAllowed = () =>
   new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {})
-export const notAcceptable = (accepted: readonly string[]) =>
+/** None of the forms is one that the answer has. */
+export const noSuchForm = (accepted: readonly string[]) =>
   new StatusError(406, 'NotAcceptable', `only the following media types are accepted: ${accepted.join(', ')}`)
+export const notAcceptable = (accepted: readonly string[]) =>
+  new StatusError(406, 'NotAcceptable', `406: Not Acceptable\n\nAvailable representations: ${accepted.join(', ')}`, {})
 export const unsupportedMediaType = (accepted: readonly string[]) =>
   new StatusError(
     415,
     'UnsupportedMediaType',
     `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
   )
-export const expired = (message: string) => new StatusError(410, 'Expired', message)
+export const expired = (message: string, metadata: Tree = {}) =>
+  new StatusError(410, 'Expired', message, undefined, {}, metadata)
 export const tooLarge = (limit: number) =>
   new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limit}`)

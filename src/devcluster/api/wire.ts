@@ -1,5 +1,8 @@
 /** One exchange with the API server, with or without a socket below it. */
 
+/** Name, in lower case, and value. */
+export type HeaderLine = readonly [string, string]
+
 export interface ApiRequest {
   readonly method: string
   /** Percent-encoded, without the query. */
@@ -7,7 +10,11 @@ export interface ApiRequest {
   readonly query: URLSearchParams
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>
+  /** One by one, where a header that comes several times matters; `headers` has them joined. */
+  readonly headerLines?: readonly HeaderLine[]
   readonly body?: string
+  /** The body as it came, in the place of `body`, when its media type is not text. */
+  readonly bytes?: Uint8Array
   /** Ends watches and streams. */
   readonly signal?: AbortSignal
 }

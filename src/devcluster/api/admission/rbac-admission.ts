@@ -1,66 +1,89 @@
 /** Nobody grants what they have not (kubernetes.io, "Privilege escalation prevention and bootstrapping"). */
 import type { KubeObject } from '../../../kube/client.ts'
-import type { Access, Authorizer } from '../identity/authorizer.ts'
-import { forbiddenRequest } from '../status.ts'
-import type { ObjectStore } from '../store/object-store.ts'
-import { type Tree, textAt, textsAt, treesAt } from '../tree.ts'
+import { aggregate } from '../field-problem.ts'
+import { type Authorizer, isSuperuser, type RoleReference } from '../identity/authorizer.ts'
+import { rbacGroup } from '../identity/rbac/binding-index.ts'
+import { describeMissing, missingFrom, quoteList } from '../identity/rbac/coverage.ts'
+import { type Rule, readRules } from '../identity/rbac/rule.ts'
+import { forbiddenRequest, notFound, resourceName } from '../status.ts'
+import { equal, listAt, type Tree, textAt } from '../tree.ts'
 import type { Admission, AdmissionAttempt } from './admission.ts'
 
-const group = 'rbac.authorization.k8s.io'
 const roleKinds = ['Role', 'ClusterRole']
 const bindingKinds = ['RoleBinding', 'ClusterRoleBinding']
+const nothing = { apiGroups: [], resources: [], resourceNames: [], nonResourceURLs: [] }
+const fullAuthority: readonly Rule[] = [
+  { ...nothing, verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+  { ...nothing, verbs: ['*'], nonResourceURLs: ['*'] },
+]
 
-/** Roles may hold, and bindings give, only what their writer may do there, unless the writer has `escalate` or `bind` on the role. */
-export function rbacAdmission(store: ObjectStore, authorizer: Authorizer): Admission {
+/** Roles may hold, and bindings give, only what their writer has there, unless the writer has `escalate` or `bind` on the role. */
+export function rbacAdmission(authorizer: Authorizer): Admission {
   return {
     async admit(attempt) {
-      const { resource, object, operation } = attempt
-      if (resource.group !== group || !object || operation === 'DELETE') return object
-      if (roleKinds.includes(resource.kind)) {
-        const { plural } = resource
-        if (!permitted(authorizer, attempt, 'escalate', plural, attempt.name)) refuse(authorizer, attempt, object)
-      } else if (bindingKinds.includes(resource.kind)) {
-        const name = textAt(object, 'roleRef', 'name') ?? ''
-        const cluster = textAt(object, 'roleRef', 'kind') === 'ClusterRole'
-        const plural = cluster ? 'clusterroles' : 'roles'
-        if (permitted(authorizer, attempt, 'bind', plural, name)) return object
-        refuse(authorizer, attempt, store.get(`${plural}.${group}`, cluster ? undefined : attempt.namespace, name))
-      }
+      const { resource, object, operation, user } = attempt
+      const matters = resource.group === rbacGroup && object && operation !== 'DELETE' && !isSuperuser(user)
+      if (!matters || leavesContent(object, attempt.before)) return object
+      if (roleKinds.includes(resource.kind)) checkRole(authorizer, attempt, object)
+      else if (bindingKinds.includes(resource.kind)) checkBinding(authorizer, attempt, object)
       return object
     },
   }
 }
 
-function permitted(authorizer: Authorizer, attempt: AdmissionAttempt, verb: string, resource: string, name: string) {
-  const { user, namespace } = attempt
-  return authorizer.allows(user, { verb, group, resource, subresource: undefined, namespace, name })
+/** Of what garbage collection needs to change, nothing is a right. */
+function leavesContent(object: KubeObject, before: KubeObject | undefined): boolean {
+  return before !== undefined && equal(content(object), content(before))
 }
 
-/** A role that is not there could become anything later. */
-function refuse(authorizer: Authorizer, attempt: AdmissionAttempt, role: KubeObject | undefined): void {
+function content(object: KubeObject): Tree {
+  const left = ['ownerReferences', 'finalizers', 'selfLink', 'managedFields']
+  const metadata = Object.entries(object.metadata).filter(([member]) => !left.includes(member))
+  return { ...object, metadata: Object.fromEntries(metadata) }
+}
+
+function checkRole(authorizer: Authorizer, attempt: AdmissionAttempt, role: KubeObject): void {
+  const { user, namespace, resource } = attempt
+  const place = { group: rbacGroup, resource: resource.plural, subresource: undefined, namespace }
+  if (authorizer.allows(user, { ...place, verb: 'escalate', name: attempt.pathName })) return
+  refuseExcess(authorizer, attempt, readRules(role))
+  // It can gather anything, and keeps others from taking rules away.
+  if (!aggregates(role) && !aggregates(attempt.before)) return
+  if (missingFrom(authorizer.rulesOf(user, namespace).rules, fullAuthority).length > 0)
+    throw forbiddenRequest(resource, attempt.name, 'must have cluster-admin privileges to use the aggregationRule')
+}
+
+const aggregates = (role: KubeObject | undefined) => listAt(role, 'aggregationRule', 'clusterRoleSelectors').length > 0
+
+function checkBinding(authorizer: Authorizer, attempt: AdmissionAttempt, binding: KubeObject): void {
+  const { user, namespace, resource } = attempt
+  const role = roleOf(binding)
+  if (!role) return
+  const plural = role.kind === 'Role' ? 'roles' : 'clusterroles'
+  const place = { group: rbacGroup, resource: plural, subresource: undefined, namespace }
+  if (authorizer.allows(user, { ...place, verb: 'bind', name: role.name })) return
+  const rules = authorizer.rulesOfRole(role, namespace)
+  // Named as the API server does, which looks for the role with the request's own resource.
+  if (!rules) throw notFound(resource, role.name)
+  refuseExcess(authorizer, attempt, rules)
+}
+
+/** Undefined: a kind that validation refuses. */
+function roleOf(binding: KubeObject): RoleReference | undefined {
+  const kind = textAt(binding, 'roleRef', 'kind')
+  if (kind !== 'Role' && kind !== 'ClusterRole') return undefined
+  return { kind, name: textAt(binding, 'roleRef', 'name') ?? '' }
+}
+
+function refuseExcess(authorizer: Authorizer, attempt: AdmissionAttempt, wanted: readonly Rule[]): void {
   const { user, namespace, resource, name } = attempt
-  const rules = role ? treesAt(role, 'rules') : [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }]
-  const excess = rules.filter((rule) => !accessesOf(rule, namespace).every((one) => authorizer.allows(user, one)))
+  const held = authorizer.rulesOf(user, namespace)
+  const excess = missingFrom(held.rules, wanted)
   if (excess.length === 0) return
+  const lost = aggregate(held.missing.map((role) => `${resourceName(resource)} "${role.name}" not found`))
   throw forbiddenRequest(
     resource,
     name,
-    `user "${user.name}" is attempting to grant RBAC permissions not currently held: ${JSON.stringify(excess)}`,
+    `user "${user.name}" (groups=${quoteList(user.groups)}) is attempting to grant RBAC permissions not currently held:\n${describeMissing(excess)}${held.missing.length > 0 ? `; resolution errors: [${lost}]` : ''}`,
   )
-}
-
-/** A "*" is held only by who has a "*" there. */
-function accessesOf(rule: Tree, namespace: string | undefined): Access[] {
-  const names = textsAt(rule, 'resourceNames')
-  return textsAt(rule, 'verbs').flatMap((verb): Access[] => [
-    ...textsAt(rule, 'nonResourceURLs').map((path) => ({ verb, path })),
-    ...textsAt(rule, 'apiGroups').flatMap((apiGroup) =>
-      textsAt(rule, 'resources').flatMap((text) => {
-        const [resource = '', subresource] = text.split('/')
-        return (names.length > 0 ? names : [undefined]).map((name) => {
-          return { verb, group: apiGroup, resource, subresource, namespace, name }
-        })
-      }),
-    ),
-  ])
 }

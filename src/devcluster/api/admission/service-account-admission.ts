@@ -4,11 +4,13 @@
  */
 import type { KubeObject } from '../../../kube/client.ts'
 import type { RandomBytes } from '../../../lib/random.ts'
+import { fillByAdmission } from '../kinds/pods/pod-defaults.ts'
 import { forbiddenRequest } from '../status.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 import { at, ensureTree, type Tree, textAt, treesAt } from '../tree.ts'
-import type { Admission, AdmissionAttempt } from './admission.ts'
+import { type Admission, type AdmissionAttempt, shownName } from './admission.ts'
 
+const mountableAnnotation = 'kubernetes.io/enforce-mountable-secrets'
 const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount'
 const volumePrefix = 'kube-api-access-'
 /** An hour and seven seconds: the number by which the API server knows these tokens. */
@@ -31,9 +33,11 @@ export class ServiceAccountAdmission implements Admission {
 
   async admit(attempt: AdmissionAttempt): Promise<KubeObject | undefined> {
     const { object, operation, resource, subresource } = attempt
-    if (!object || operation !== 'CREATE' || resource.collection !== 'pods' || subresource) return object
+    if (!object || resource.collection !== 'pods' || subresource) return object
     const pod = structuredClone(object)
     const spec = ensureTree(pod, 'spec')
+    fillByAdmission(spec)
+    if (operation !== 'CREATE') return pod
     const name = textAt(spec, 'serviceAccountName') || 'default'
     spec['serviceAccountName'] = name
     spec['serviceAccount'] = name
@@ -41,13 +45,17 @@ export class ServiceAccountAdmission implements Admission {
     if (!account)
       throw forbiddenRequest(
         resource,
-        attempt.name,
+        shownName(attempt),
         `error looking up service account ${attempt.namespace}/${name}: serviceaccount "${name}" not found`,
       )
+    if (treesAt(spec, 'imagePullSecrets').length === 0 && Array.isArray(account['imagePullSecrets']))
+      spec['imagePullSecrets'] = structuredClone(account['imagePullSecrets'])
+    if (account.metadata.annotations?.[mountableAnnotation] === 'true') {
+      const refused = unlistedSecret(spec, account)
+      if (refused) throw forbiddenRequest(resource, shownName(attempt), refused)
+    }
     const mounts = at(spec, 'automountServiceAccountToken') ?? account['automountServiceAccountToken'] ?? true
     if (mounts === true) this.#mountToken(spec)
-    if (!Array.isArray(spec['imagePullSecrets']) && Array.isArray(account['imagePullSecrets']))
-      spec['imagePullSecrets'] = structuredClone(account['imagePullSecrets'])
     return pod
   }
 
@@ -71,6 +79,46 @@ export class ServiceAccountAdmission implements Admission {
     const letters = 'bcdfghjklmnpqrstvwxz2456789'
     return [...this.#random(5)].map((byte) => letters[byte % letters.length]).join('')
   }
+}
+
+/** Why an account that lists its secrets does not let the pod have another. */
+function unlistedSecret(spec: Tree, account: KubeObject): string | undefined {
+  const { name = '' } = account.metadata
+  const listed = treesAt(account, 'secrets').map((secret) => textAt(secret, 'name'))
+  const other = secretUses(spec).find(({ secret }) => !listed.includes(secret))
+  if (other)
+    return `${other.use}="${other.secret}" is not allowed because service account ${name} does not reference that secret`
+  const pulls = treesAt(account, 'imagePullSecrets').map((secret) => textAt(secret, 'name'))
+  const index = treesAt(spec, 'imagePullSecrets').findIndex((secret) => !pulls.includes(textAt(secret, 'name')))
+  if (index < 0) return undefined
+  const secret = textAt(spec, 'imagePullSecrets', index, 'name')
+  return `imagePullSecrets[${index}].name="${secret}" is not allowed because service account ${name} does not reference that imagePullSecret`
+}
+
+/** Which secrets a pod reads, and where it says so. */
+function secretUses(spec: Tree): { readonly use: string; readonly secret: string }[] {
+  const used = (use: string, secret: string | undefined) => (secret === undefined ? [] : [{ use, secret }])
+  const ofContainer = (container: Tree, word: string) => {
+    const what = `${word} ${textAt(container, 'name')} with`
+    return [
+      ...treesAt(container, 'env').flatMap((env) =>
+        used(
+          `${what} envVar ${textAt(env, 'name')} referencing secret.secretName`,
+          textAt(env, 'valueFrom', 'secretKeyRef', 'name'),
+        ),
+      ),
+      ...treesAt(container, 'envFrom').flatMap((from) =>
+        used(`${what} envFrom referencing secret.secretName`, textAt(from, 'secretRef', 'name')),
+      ),
+    ]
+  }
+  return [
+    ...treesAt(spec, 'volumes').flatMap((volume) =>
+      used('volume with secret.secretName', textAt(volume, 'secret', 'secretName')),
+    ),
+    ...treesAt(spec, 'initContainers').flatMap((container) => ofContainer(container, 'init container')),
+    ...treesAt(spec, 'containers').flatMap((container) => ofContainer(container, 'container')),
+  ]
 }
 
 function tokenVolume(name: string): Tree {

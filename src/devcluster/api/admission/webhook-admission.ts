@@ -1,27 +1,18 @@
-/** Mutating webhooks: who is asked, what they answer, what becomes of the object. */
+/** Webhooks: who is asked, in which order, what becomes of the object. Mutating ones before it is checked, validating ones after. */
 import type { KubeObject } from '../../../kube/client.ts'
-import { type RandomBytes, uuid } from '../../../lib/random.ts'
-import { userInfo } from '../identity/user.ts'
-import { webhookCollection } from '../kinds/webhook-configurations.ts'
+import type { RandomBytes } from '../../../lib/random.ts'
+import { CelError } from '../cel/value.ts'
+import { mutatingCollection, validatingCollection } from '../kinds/webhook-configurations.ts'
 import { applyJsonPatch } from '../patch/json-patch.ts'
 import { normalize } from '../requests/decode.ts'
-import { externalOf, groupVersionOf, type Resource, type ResourceTable, storedOf } from '../resource.ts'
-import { badRequest, internalError, StatusError } from '../status.ts'
+import type { Resource, ResourceTable } from '../resource.ts'
+import { forbiddenRequest, internalError } from '../status.ts'
 import type { ObjectStore } from '../store/object-store.ts'
-import {
-  equal,
-  isTree,
-  numberAt,
-  type Tree,
-  textAt,
-  textMapAt,
-  textsAt,
-  treeAt,
-  treeProblem,
-  treesAt,
-} from '../tree.ts'
+import { equal, isTree, type Tree, textAt, treeProblem, treesAt } from '../tree.ts'
 import type { Admission, AdmissionAttempt } from './admission.ts'
+import { meetsConditions } from './match-conditions.ts'
 import type { WebhookCall } from './webhook-call.ts'
+import { askWebhook, CallFailure, inVersion, reviewOf } from './webhook-exchange.ts'
 import { matchingVersion } from './webhook-rules.ts'
 
 export interface WebhookAdmissionOptions {
@@ -33,11 +24,6 @@ export interface WebhookAdmissionOptions {
   readonly again: Admission
 }
 
-/** Why no usable answer came; failurePolicy decides what that means. */
-class CallFailure extends Error {
-  override name = 'CallFailure'
-}
-
 export class WebhookAdmission implements Admission {
   readonly #options: WebhookAdmissionOptions
 
@@ -45,15 +31,14 @@ export class WebhookAdmission implements Admission {
     this.#options = options
   }
 
+  /** One after the other; those that want to are asked again when a later one changed something. */
   async admit(attempt: AdmissionAttempt): Promise<KubeObject | undefined> {
-    // A broken webhook must not keep anyone from mending it.
-    if (attempt.resource.collection === webhookCollection) return attempt.object
-    const webhooks = this.#options.store.list(webhookCollection).flatMap((object) => treesAt(object, 'webhooks'))
+    const webhooks = this.#webhooks(mutatingCollection, attempt)
     let object = attempt.object
     const asked = new Set<Tree>()
     const changedAfter = new Map<Tree, boolean>()
     for (const webhook of webhooks) {
-      const next = await this.#ask(webhook, { ...attempt, object })
+      const next = await this.#mutate(webhook, { ...attempt, object })
       if (next === 'skipped') continue
       asked.add(webhook)
       changedAfter.set(webhook, false)
@@ -63,140 +48,80 @@ export class WebhookAdmission implements Admission {
     }
     for (const webhook of webhooks) {
       if (!changedAfter.get(webhook) || textAt(webhook, 'reinvocationPolicy') !== 'IfNeeded') continue
-      const next = await this.#ask(webhook, { ...attempt, object })
+      const next = await this.#mutate(webhook, { ...attempt, object })
       if (next !== 'skipped') object = await this.#options.again.admit({ ...attempt, object: next })
     }
     return object
   }
 
-  async #ask(webhook: Tree, attempt: AdmissionAttempt): Promise<KubeObject | undefined | 'skipped'> {
+  /** All at once; of several refusals the first in order is told. */
+  async review(attempt: AdmissionAttempt): Promise<void> {
+    const called = this.#webhooks(validatingCollection, attempt).flatMap((webhook) => {
+      const wanted = this.#wanted(webhook, attempt)
+      return wanted ? [{ webhook, wanted }] : []
+    })
+    const answers = await Promise.allSettled(
+      called.map(async ({ webhook, wanted }) => {
+        await this.#ask(webhook, wanted, attempt)
+      }),
+    )
+    for (const answer of answers) if (answer.status === 'rejected') throw answer.reason
+  }
+
+  /** A broken webhook must not keep anyone from mending it. */
+  #webhooks(collection: string, attempt: AdmissionAttempt): readonly Tree[] {
+    if ([mutatingCollection, validatingCollection].includes(attempt.resource.collection)) return []
+    return this.#options.store.list(collection).flatMap((object) => treesAt(object, 'webhooks'))
+  }
+
+  /** The version in which a webhook sees the object; undefined: it is not asked. */
+  #wanted(webhook: Tree, attempt: AdmissionAttempt): Resource | undefined {
     const wanted = matchingVersion(webhook, attempt, this.#options)
-    if (!wanted) return 'skipped'
-    const name = textAt(webhook, 'name') ?? ''
-    const effects = textAt(webhook, 'sideEffects')
-    if (attempt.dryRun && effects !== 'None' && effects !== 'NoneOnDryRun')
-      throw badRequest(`admission webhook "${name}" does not support dry run`)
+    if (!wanted || treesAt(webhook, 'matchConditions').length === 0) return wanted
+    const { request } = reviewOf(attempt, wanted, this.#options.random)
+    const meets = meetsConditions(webhook, request)
+    if (!(meets instanceof CelError)) return meets ? wanted : undefined
+    if (textAt(webhook, 'failurePolicy') === 'Ignore') return undefined
+    throw forbiddenRequest(attempt.resource, attempt.name, meets.message)
+  }
+
+  /** The response; undefined when none came and that is no harm. */
+  async #ask(webhook: Tree, wanted: Resource, attempt: AdmissionAttempt): Promise<Tree | undefined> {
     try {
-      const response = await this.#call(webhook, this.#review(attempt, wanted))
-      for (const warning of textsAt(response, 'warnings')) attempt.warnings.push(warning)
-      if (response['allowed'] !== true) throw denial(name, response)
-      return this.#patched(name, attempt, wanted, response)
+      return await askWebhook(webhook, reviewOf(attempt, wanted, this.#options.random), attempt, this.#options.call)
     } catch (error) {
       if (!(error instanceof CallFailure)) throw error
-      if (textAt(webhook, 'failurePolicy') === 'Ignore') return attempt.object
-      throw internalError(`failed calling webhook "${name}": ${error.message}`)
+      if (textAt(webhook, 'failurePolicy') === 'Ignore') return undefined
+      throw internalError(`failed calling webhook "${textAt(webhook, 'name') ?? ''}": ${error.message}`)
     }
   }
 
-  #review(attempt: AdmissionAttempt, wanted: Resource): Tree & { readonly request: Tree } {
-    const { resource } = attempt
-    const shown = (object: KubeObject | undefined) => (object ? inVersion(object, resource, wanted) : null)
-    return {
-      apiVersion: 'admission.k8s.io/v1',
-      kind: 'AdmissionReview',
-      request: {
-        uid: uuid(this.#options.random),
-        kind: kindOf(wanted),
-        resource: { group: wanted.group, version: wanted.version, resource: wanted.plural },
-        ...(attempt.subresource ? { subResource: attempt.subresource } : {}),
-        requestKind: kindOf(resource),
-        requestResource: { group: resource.group, version: resource.version, resource: resource.plural },
-        ...(attempt.subresource ? { requestSubResource: attempt.subresource } : {}),
-        ...(attempt.name === '' ? {} : { name: attempt.name }),
-        ...(attempt.namespace === undefined ? {} : { namespace: attempt.namespace }),
-        operation: attempt.operation,
-        userInfo: userInfo(attempt.user),
-        object: shown(attempt.object),
-        oldObject: shown(attempt.before),
-        dryRun: attempt.dryRun,
-        options: attempt.options,
-      },
-    }
-  }
-
-  /** The `response` of the answer, known to be one to this review. */
-  async #call(webhook: Tree, review: Tree & { readonly request: Tree }): Promise<Tree> {
-    const seconds = numberAt(webhook, 'timeoutSeconds') ?? 10
-    const url = `${textAt(webhook, 'clientConfig', 'url')}?timeout=${seconds}s`
-    const bundle = textAt(webhook, 'clientConfig', 'caBundle')
-    let answer: { readonly status: number; readonly body: string }
-    try {
-      answer = await this.#options.call({
-        url,
-        caPem: bundle ? Buffer.from(bundle, 'base64').toString('utf8') : undefined,
-        body: JSON.stringify(review),
-        timeoutMs: seconds * 1000,
-      })
-    } catch (error) {
-      throw new CallFailure(`failed to call webhook: Post "${url}": ${error instanceof Error ? error.message : ''}`)
-    }
-    if (answer.status < 200 || answer.status > 299)
-      throw new CallFailure(
-        `failed to call webhook: an error on the server ("${answer.body.slice(0, 200)}") has prevented the request from succeeding`,
-      )
-    return responseOf(answer.body, review.request['uid'])
-  }
-
-  #patched(name: string, attempt: AdmissionAttempt, wanted: Resource, response: Tree): KubeObject | undefined {
-    const { object, resource } = attempt
-    const encoded = textAt(response, 'patch') ?? ''
-    if (encoded === '' || !object) return object
-    if (textAt(response, 'patchType') !== 'JSONPatch')
-      throw new CallFailure(`webhook returned response.patch but not response.patchType, or one that is not JSONPatch`)
-    try {
-      const operations: unknown = JSON.parse(Buffer.from(encoded, 'base64').toString('utf8'))
-      if (!Array.isArray(operations) || treeProblem(operations))
-        throw new Error('the patch is not a list of operations')
-      const patched = applyJsonPatch(inVersion(object, resource, wanted), operations)
-      if (!isTree(patched)) throw new Error('the patch leaves no object')
-      return inVersion(normalize(wanted, patched), wanted, resource)
-    } catch (error) {
-      throw internalError(
-        `admission webhook "${name}" answered a patch that can not be applied: ${error instanceof Error ? error.message : ''}`,
-      )
-    }
+  async #mutate(webhook: Tree, attempt: AdmissionAttempt): Promise<KubeObject | undefined | 'skipped'> {
+    const wanted = this.#wanted(webhook, attempt)
+    if (!wanted) return 'skipped'
+    const response = await this.#ask(webhook, wanted, attempt)
+    if (!response) return attempt.object
+    return patched(textAt(webhook, 'name') ?? '', attempt, wanted, response)
   }
 }
 
-const kindOf = (resource: Resource) => ({ group: resource.group, version: resource.version, kind: resource.kind })
-
-/** All versions of a kind hold the same (conversion None); two views of a built-in kind convert by their stored form. */
-function inVersion(object: KubeObject, from: Resource, to: Resource): KubeObject {
-  if (from === to) return object
-  return { ...externalOf(to, storedOf(from, object)), apiVersion: groupVersionOf(to) }
-}
-
-function responseOf(body: string, uid: unknown): Tree {
-  let review: unknown
+function patched(name: string, attempt: AdmissionAttempt, wanted: Resource, response: Tree): KubeObject | undefined {
+  const { object, resource } = attempt
+  const encoded = textAt(response, 'patch') ?? ''
+  if (encoded === '' || !object) return object
+  if (textAt(response, 'patchType') !== 'JSONPatch')
+    throw internalError(
+      `failed calling webhook "${name}": received invalid webhook response: webhook returned response.patch but not response.patchType`,
+    )
   try {
-    review = JSON.parse(body)
-  } catch {
-    throw new CallFailure('failed to call webhook: the answer is no JSON')
+    const operations: unknown = JSON.parse(Buffer.from(encoded, 'base64').toString('utf8'))
+    if (!Array.isArray(operations) || treeProblem(operations)) throw new Error('the patch is not a list of operations')
+    const changed = applyJsonPatch(inVersion(object, resource, wanted), operations)
+    if (!isTree(changed)) throw new Error('the patch leaves no object')
+    return inVersion(normalize(wanted, changed), wanted, resource)
+  } catch (error) {
+    throw internalError(
+      `admission webhook "${name}" answered a patch that can not be applied: ${error instanceof Error ? error.message : ''}`,
+    )
   }
-  if (!isTree(review) || review['kind'] !== 'AdmissionReview' || review['apiVersion'] !== 'admission.k8s.io/v1')
-    throw new CallFailure(
-      'received invalid webhook response: expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview',
-    )
-  const response = treeAt(review, 'response')
-  if (!response) throw new CallFailure('received invalid webhook response: webhook response was absent')
-  if (response['uid'] !== uid)
-    throw new CallFailure(
-      `received invalid webhook response: expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response['uid'])}`,
-    )
-  return response
-}
-
-function denial(name: string, response: Tree): StatusError {
-  const status = treeAt(response, 'status')
-  const why = textAt(status, 'message') ?? textAt(status, 'reason') ?? ''
-  const said = why === '' ? 'without explanation' : `: ${why}`
-  const message = `admission webhook "${name}" denied the request${why === '' ? ' ' : ''}${said}`
-  const code = numberAt(status, 'code') ?? 403
-  const reason = textAt(status, 'reason') ?? (code === 403 ? 'Forbidden' : '')
-  return new StatusError(code < 400 ? 403 : code, reason, message, textMapDetails(status))
-}
-
-function textMapDetails(status: Tree | undefined): Tree | undefined {
-  const details = treeAt(status, 'details')
-  return details ? { ...textMapAt(details), causes: treesAt(details, 'causes') } : undefined
 }

@@ -1,20 +1,26 @@
 /** From definitions to served kinds: for as long as a definition exists, its versions are in the table. */
 import type { KubeObject } from '../../../kube/client.ts'
+import { byPriority } from '../discovery/discovery.ts'
 import { age, ageColumn, nameColumn } from '../kinds/columns.ts'
 import { dnsSubdomainProblem } from '../kinds/names.ts'
 import type { Column, Resource, ResourceTable, ScalePaths } from '../resource.ts'
 import { checkShape } from '../shapes/check-shape.ts'
 import type { Shape } from '../shapes/shape.ts'
 import type { ObjectStore } from '../store/object-store.ts'
-import { at, isTree, type Tree, textAt, textsAt, treeAt, treesAt } from '../tree.ts'
+import { at, equal, isTree, type Tree, textAt, textsAt, treeAt, treesAt } from '../tree.ts'
+import { definitionStatus } from './definition/definition-status.ts'
 import { definitionCollection } from './definition-kind.ts'
 import { parseJsonPath } from './json-path.ts'
 import { fillSchemaDefaults, pruneObject } from './schema-pruning.ts'
 import { shapeOfSchema } from './schema-shape.ts'
-import { schemaProblems } from './schema-validation.ts'
+import { objectValidator } from './validation/object-validation.ts'
 
-/** Keeps `resources` in step with the definitions in `store`. Deleting one deletes its objects, whatever holds them. */
-export function followDefinitions(store: ObjectStore, resources: ResourceTable, metadata: Shape): () => void {
+/** Keeps `resources` and the status of definitions in step with the definitions in `store`. Deleting one deletes its objects, whatever holds them. */
+export function followDefinitions(
+  store: ObjectStore,
+  resources: ResourceTable,
+  tools: { readonly metadata: Shape; readonly now: () => string },
+): () => void {
   return store.subscribe((event) => {
     if (event.collection !== definitionCollection) return
     const group = textAt(event.object, 'spec', 'group') ?? ''
@@ -22,10 +28,33 @@ export function followDefinitions(store: ObjectStore, resources: ResourceTable, 
     resources.removeCustom(group, plural)
     if (event.type === 'DELETED') {
       for (const object of store.list(`${plural}.${group}`)) store.remove(`${plural}.${group}`, object)
-    } else {
-      for (const resource of customResources(event.object, metadata)) resources.add(resource)
+    } else if (isEstablished(event.object)) {
+      for (const resource of customResources(event.object, tools.metadata)) resources.add(resource)
     }
+    // After whoever listens has heard of this change.
+    queueMicrotask(() => settleNames(store, group, tools.now))
   })
+}
+
+const isEstablished = (definition: KubeObject) =>
+  treesAt(definition, 'status', 'conditions').some((c) => c['type'] === 'Established' && c['status'] === 'True')
+
+/** Gives the definitions of a group the names that are free, in the order of their making. */
+function settleNames(store: ObjectStore, group: string, now: () => string): void {
+  const all = store.list(definitionCollection).filter((definition) => textAt(definition, 'spec', 'group') === group)
+  for (const definition of all) {
+    const others = all.filter((other) => other.metadata.name !== definition.metadata.name)
+    const status = definitionStatus(definition, definition, others, now())
+    // Others' names change with this one's: the store calls again.
+    if (!equal(status, definition['status'])) {
+      store.put(
+        definitionCollection,
+        { ...definition, status: { ...treeAt(definition, 'status'), ...status } },
+        definition,
+      )
+      return
+    }
+  }
 }
 
 function customResources(definition: KubeObject, metadata: Shape): Resource[] {
@@ -48,7 +77,8 @@ function customResource(definition: KubeObject, version: Tree, storage: string, 
   const name = textAt(version, 'name') ?? ''
   const kind = textAt(names, 'kind') ?? ''
   const plural = textAt(names, 'plural') ?? ''
-  const validate = (object: KubeObject) => schemaProblems(schema, withoutMetadata(object), '')
+  const validator = objectValidator(schema, version)
+  const read = reader(schema, (object) => ({ ...object, apiVersion: `${group}/${name}` }))
   const fields = treesAt(version, 'selectableFields').map((field) => (textAt(field, 'jsonPath') ?? '').slice(1))
   return {
     group,
@@ -62,6 +92,11 @@ function customResource(definition: KubeObject, version: Tree, storage: string, 
     namespaced: textAt(spec, 'scope') === 'Namespaced',
     collection: `${plural}.${group}`,
     shape: shapeOfSchema(schema, metadata),
+    shapeIn: (apiVersion) => {
+      const other = treesAt(spec, 'versions').find((each) => `${group}/${textAt(each, 'name')}` === apiVersion)
+      return other && shapeOfSchema(treeAt(other, 'schema', 'openAPIV3Schema') ?? {}, metadata)
+    },
+    schema,
     subresources: { status: treeAt(version, 'subresources', 'status') !== undefined, ...scaleOf(version) },
     columns: columnsOf(version),
     generation: 'all',
@@ -75,26 +110,49 @@ function customResource(definition: KubeObject, version: Tree, storage: string, 
       return { wrongTypes: report.wrongTypes, unknown: [...report.unknown, ...pruneObject(schema, object)] }
     },
     fillDefaults: (object) => fillSchemaDefaults(schema, object),
-    validate,
-    validateStatus: validate,
+    validate: validator.whole,
+    validateStatus: validator.status,
     fieldValue: (object, field) => {
       const value = at(object, ...field.split('.'))
       return value === undefined || value === null ? '' : String(value)
     },
     toStored: (object) => ({ ...object, apiVersion: `${group}/${storage}` }),
-    fromStored: (object) => ({ ...object, apiVersion: `${group}/${name}` }),
+    fromStored: read,
     ...(version['deprecated'] === true
-      ? { deprecation: textAt(version, 'deprecationWarning') ?? `${group}/${name} ${kind} is deprecated` }
+      ? { deprecation: textAt(version, 'deprecationWarning') ?? deprecationOf(definition, name) }
       : {}),
   }
 }
 
 const metadataOnly = (shape: Shape) => new Map([['metadata', { shape, retainKeys: false }]])
 
-/** The schema may describe metadata only in ways that the common rules already hold. */
-function withoutMetadata(object: KubeObject): Tree {
-  const { metadata: _, ...rest } = object
-  return { ...rest, metadata: {} }
+/** Names the newest version to use instead. */
+function deprecationOf(definition: KubeObject, name: string): string {
+  const group = textAt(definition, 'spec', 'group') ?? ''
+  const kind = textAt(definition, 'spec', 'names', 'kind') ?? ''
+  const [better] = treesAt(definition, 'spec', 'versions')
+    .filter((version) => version['served'] === true && version['deprecated'] !== true)
+    .map((version) => textAt(version, 'name') ?? '')
+    .filter((other) => byPriority(other, name) < 0)
+    .sort(byPriority)
+  return `${group}/${name} ${kind} is deprecated${better === undefined ? '' : `; use ${group}/${better} ${kind}`}`
+}
+
+/**
+ * What is stored is shown as the definition has it now: without what it no longer names, with defaults that came later.
+ * Stored objects never change, so each is converted once.
+ */
+function reader(schema: Tree, rename: (object: KubeObject) => KubeObject): (stored: KubeObject) => KubeObject {
+  const known = new WeakMap<KubeObject, KubeObject>()
+  return (stored) => {
+    const cached = known.get(stored)
+    if (cached) return cached
+    const shown = structuredClone(rename(stored))
+    pruneObject(schema, shown)
+    fillSchemaDefaults(schema, shown)
+    known.set(stored, shown)
+    return shown
+  }
 }
 
 function scaleOf(version: Tree): { scale?: ScalePaths } {

@@ -5,10 +5,11 @@ const keepsUnknown = (schema: Tree) => schema['x-kubernetes-preserve-unknown-fie
 /** What every object has, also one embedded in another. */
 const typeMembers = ['apiVersion', 'kind', 'metadata']
 
-/** Changes `object`; answers the paths of what went. */
+/** Changes `object`; answers the paths of what went. Also drops nulls where none may be and no default takes their place. */
 export function pruneObject(schema: Tree, object: Tree): string[] {
   const unknown: string[] = []
   pruneTree(schema, object, '', true, unknown)
+  dropNulls(schema, object)
   return unknown
 }
 
@@ -37,25 +38,51 @@ function pruneTree(schema: Tree, value: Tree, path: string, isObject: boolean, u
   }
 }
 
+function schemaOf(schema: Tree, member: string): Tree | undefined {
+  const properties = treeAt(schema, 'properties') ?? {}
+  const property = Object.hasOwn(properties, member) ? properties[member] : schema['additionalProperties']
+  return isTree(property) ? property : undefined
+}
+
+const isWrongNull = (schema: Tree | undefined, value: unknown) =>
+  value === null && schema !== undefined && schema['nullable'] !== true
+
+function dropNulls(schema: Tree, value: unknown): void {
+  if (Array.isArray(value)) {
+    const items = treeAt(schema, 'items')
+    if (items) for (const item of value) dropNulls(items, item)
+  } else if (isTree(value)) {
+    for (const [member, content] of Object.entries(value)) {
+      const below = schemaOf(schema, member)
+      if (below && isWrongNull(below, content) && below['default'] === undefined) delete value[member]
+      else if (below) dropNulls(below, content)
+    }
+  }
+}
+
 /** Changes `value`. A null where none may be gives way to the default. */
 export function fillSchemaDefaults(schema: Tree, value: unknown): void {
   if (Array.isArray(value)) {
     const items = treeAt(schema, 'items')
-    if (items) for (const item of value) fillSchemaDefaults(items, item)
+    if (items) for (const index of value.keys()) fillItem(items, value, index)
     return
   }
   if (!isTree(value)) return
   const properties = treeAt(schema, 'properties') ?? {}
   for (const [member, property] of Object.entries(properties)) if (isTree(property)) fillMember(property, value, member)
-  const additional = treeAt(schema, 'additionalProperties')
   for (const [member, content] of Object.entries(value)) {
-    const property = Object.hasOwn(properties, member) ? properties[member] : additional
-    if (isTree(property)) fillSchemaDefaults(property, content)
+    const below = schemaOf(schema, member)
+    if (below) fillSchemaDefaults(below, content)
   }
+}
+
+function fillItem(items: Tree, list: unknown[], index: number): void {
+  if (isWrongNull(items, list[index]) && items['default'] !== undefined) list[index] = structuredClone(items['default'])
+  fillSchemaDefaults(items, list[index])
 }
 
 function fillMember(property: Tree, value: Tree, member: string): void {
   if (property['default'] === undefined) return
-  const missing = !Object.hasOwn(value, member) || (value[member] === null && property['nullable'] !== true)
-  if (missing) value[member] = structuredClone(property['default'])
+  if (!Object.hasOwn(value, member) || isWrongNull(property, value[member]))
+    value[member] = structuredClone(property['default'])
 }

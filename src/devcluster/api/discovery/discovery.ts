@@ -1,57 +1,72 @@
-/** /api, /apis, /version and /openapi/v3: what is served, in the least that kubectl needs. */
+/** /api, /apis and /version: what is served, for clients to find. */
 import type { ReviewKind } from '../identity/reviews.ts'
-import { groupVersionOf, type Resource, type ResourceTable } from '../resource.ts'
+import { groupVersionOf, type Resource } from '../resource.ts'
 import type { Tree } from '../tree.ts'
-
-export interface Discovery {
-  readonly resources: ResourceTable
-  readonly reviews: readonly ReviewKind[]
-}
-
-const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
+import { type ApiRequest, type ApiResponse, jsonResponse } from '../wire.ts'
+import { groupList, wantsGroupList } from './group-list.ts'
+import { type Discovery, type GroupVersion, subresourcesOf, verbsOf } from './served-kind.ts'
 
 /** The answer to a discovery path; undefined: no such path. */
-export function discover(discovery: Discovery, path: string): Tree | undefined {
-  const steps = path.split('/').filter((step) => step !== '')
-  const [root, second, third, more] = steps
-  if (more !== undefined) return undefined
-  if (root === 'api')
-    return second === undefined
-      ? coreVersions()
-      : second === 'v1' && !third
-        ? resourceList(discovery, '', 'v1')
-        : undefined
-  if (root !== 'apis') return undefined
-  if (second === undefined) return { kind: 'APIGroupList', apiVersion: 'v1', groups: groups(discovery) }
-  if (third === undefined) {
-    const group = groups(discovery).find((candidate) => candidate['name'] === second)
-    return group ? { kind: 'APIGroup', apiVersion: 'v1', ...group } : undefined
+export function discover(
+  discovery: Discovery,
+  { path, headers }: Pick<ApiRequest, 'path' | 'headers'>,
+): ApiResponse | undefined {
+  const [root, second, third, more] = path.split('/').filter((step) => step !== '')
+  if (more !== undefined || (root !== 'api' && root !== 'apis')) return undefined
+  if (second === undefined && wantsGroupList(headers['accept'])) {
+    const versions = [...versionsOf(discovery)].filter(([group]) => (group === '') === (root === 'api'))
+    return groupList(discovery, new Map(versions), headers['if-none-match'])
   }
-  return resourceList(discovery, second, third)
+  const found =
+    root === 'api' ? underApi(discovery, [second, third], headers['host']) : underApis(discovery, second, third)
+  return found && jsonResponse(200, found, second === undefined ? { vary: 'Accept' } : {})
 }
 
-const coreVersions = (): Tree => ({ kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [] })
+function underApi(
+  discovery: Discovery,
+  [version, more]: readonly [string | undefined, string | undefined],
+  serverAddress = '',
+): Tree | undefined {
+  if (version === undefined) {
+    const serverAddressByClientCIDRs = [{ clientCIDR: '0.0.0.0/0', serverAddress }]
+    return { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs }
+  }
+  return version === 'v1' && more === undefined ? resourceList(discovery, '', 'v1') : undefined
+}
 
-type Kind = Pick<Resource, 'group' | 'version'>
+function underApis(discovery: Discovery, group: string | undefined, version: string | undefined): Tree | undefined {
+  if (group === undefined) return { kind: 'APIGroupList', apiVersion: 'v1', groups: groups(discovery) }
+  if (version !== undefined) return resourceList(discovery, group, version)
+  const found = groups(discovery).find((candidate) => candidate['name'] === group)
+  return found && { kind: 'APIGroup', apiVersion: 'v1', ...found }
+}
 
-function allKinds({ resources, reviews }: Discovery): readonly Kind[] {
-  return [...resources.all(), ...reviews]
+/** Kubernetes' own order of its groups; definitions' groups come after them. */
+const groupOrder = [
+  ...['', 'apps', 'events.k8s.io', 'authentication.k8s.io', 'authorization.k8s.io', 'autoscaling', 'batch', 'policy'],
+  ...['rbac.authorization.k8s.io', 'admissionregistration.k8s.io', 'apiextensions.k8s.io', 'coordination.k8s.io'],
+]
+const rankOf = (group: string) => (groupOrder.includes(group) ? groupOrder.indexOf(group) : groupOrder.length)
+
+/** Group -> its versions, the preferred one first. */
+function versionsOf({ resources, reviews }: Discovery): Map<string, readonly string[]> {
+  const found = new Map<string, Set<string>>()
+  for (const { group, version } of [...resources.all(), ...reviews])
+    found.set(group, (found.get(group) ?? new Set()).add(version))
+  const sorted = [...found].sort(([a], [b]) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1))
+  return new Map(sorted.map(([group, versions]) => [group, [...versions].sort(byPriority)]))
 }
 
 function groups(discovery: Discovery): Tree[] {
-  const versions = new Map<string, Set<string>>()
-  for (const { group, version } of allKinds(discovery)) {
-    if (group === '') continue
-    versions.set(group, (versions.get(group) ?? new Set()).add(version))
-  }
-  return [...versions].map(([name, found]) => {
-    const listed = [...found].sort(byPriority).map((version) => ({ groupVersion: `${name}/${version}`, version }))
+  const named = [...versionsOf(discovery)].filter(([name]) => name !== '')
+  return named.map(([name, versions]) => {
+    const listed = versions.map((version) => ({ groupVersion: `${name}/${version}`, version }))
     return { name, versions: listed, preferredVersion: listed[0] }
   })
 }
 
 /** v2 before v1 before v1beta1 before v1alpha1 (k8s.io/apimachinery/pkg/version CompareKubeAwareVersionStrings). */
-function byPriority(a: string, b: string): number {
+export function byPriority(a: string, b: string): number {
   const rank = (version: string) => {
     const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version)
     if (!match) return [0, 0, 0] as const
@@ -63,69 +78,52 @@ function byPriority(a: string, b: string): number {
 }
 
 function resourceList(discovery: Discovery, group: string, version: string): Tree | undefined {
-  const here = (kind: Kind) => kind.group === group && kind.version === version
+  const here = (kind: GroupVersion) => kind.group === group && kind.version === version
   const kinds = discovery.resources.all().filter(here)
   const reviews = discovery.reviews.filter(here)
   if (kinds.length + reviews.length === 0) return undefined
-  const resources = [...kinds.flatMap(describe), ...reviews.map(describeReview)]
-  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: groupVersionOf({ group, version }), resources }
+  const resources = [...kinds.flatMap(describeKind), ...reviews.map(describeReview)]
+  resources.sort((a, b) => (String(a['name']) < String(b['name']) ? -1 : 1))
+  // The core group's list says no version of its own.
+  const type = group === '' ? {} : { apiVersion: 'v1' }
+  return { kind: 'APIResourceList', ...type, groupVersion: groupVersionOf({ group, version }), resources }
 }
 
-function describeReview({ plural, kind }: ReviewKind): Tree {
-  return { name: plural, singularName: kind.toLowerCase(), namespaced: false, kind, verbs: ['create'] }
+function describeReview({ plural, kind, namespaced }: ReviewKind): Tree {
+  return { name: plural, singularName: kind.toLowerCase(), namespaced, kind, verbs: ['create'] }
 }
 
-function describe(resource: Resource): Tree[] {
+function describeKind(resource: Resource): Tree[] {
   const { plural, singular, namespaced, kind, shortNames, categories } = resource
-  const below = (name: string, ofKind: string, ofVerbs: readonly string[], type: Tree = {}) => ({
-    name: `${plural}/${name}`,
+  const below = subresourcesOf(resource).map((sub) => ({
+    name: `${plural}/${sub.name}`,
     singularName: '',
     namespaced,
-    ...type,
-    kind: ofKind,
-    verbs: ofVerbs,
-  })
-  return [
-    {
-      name: plural,
-      singularName: singular,
-      namespaced,
-      kind,
-      verbs,
-      ...(shortNames.length > 0 ? { shortNames } : {}),
-      ...(categories.length > 0 ? { categories } : {}),
-    },
-    ...(resource.subresources.status ? [below('status', kind, ['get', 'patch', 'update'])] : []),
-    ...(resource.subresources.scale
-      ? [below('scale', 'Scale', ['get', 'patch', 'update'], { group: 'autoscaling', version: 'v1' })]
-      : []),
-    ...(extraSubresources[resource.collection] ?? []).map(({ name, ofKind, ofVerbs, type }) =>
-      below(name, ofKind, ofVerbs, type),
-    ),
-  ]
-}
-
-const extraSubresources: Readonly<
-  Record<string, readonly { name: string; ofKind: string; ofVerbs: readonly string[]; type?: Tree }[]>
-> = {
-  pods: [
-    { name: 'binding', ofKind: 'Binding', ofVerbs: ['create'] },
-    { name: 'eviction', ofKind: 'Eviction', ofVerbs: ['create'], type: { group: 'policy', version: 'v1' } },
-    { name: 'log', ofKind: 'Pod', ofVerbs: ['get'] },
-  ],
-  serviceaccounts: [
-    {
-      name: 'token',
-      ofKind: 'TokenRequest',
-      ofVerbs: ['create'],
-      type: { group: 'authentication.k8s.io', version: 'v1' },
-    },
-  ],
+    ...(sub.group === resource.group && sub.version === resource.version
+      ? {}
+      : { group: sub.group, version: sub.version }),
+    kind: sub.kind,
+    verbs: sub.verbs,
+  }))
+  const own = {
+    name: plural,
+    singularName: singular,
+    namespaced,
+    kind,
+    verbs: verbsOf(resource),
+    ...(shortNames.length > 0 ? { shortNames } : {}),
+    ...(categories.length > 0 ? { categories } : {}),
+  }
+  return [own, ...below]
 }
 
 export const serverVersion: Tree = {
   major: '1',
   minor: '34',
+  emulationMajor: '1',
+  emulationMinor: '34',
+  minCompatibilityMajor: '1',
+  minCompatibilityMinor: '33',
   gitVersion: 'v1.34.4-coffer',
   gitCommit: '',
   gitTreeState: '',
@@ -133,42 +131,4 @@ export const serverVersion: Tree = {
   goVersion: '',
   compiler: 'node',
   platform: `${process.platform}/${process.arch}`,
-}
-
-/** The index, or one group's document: paths that say which kind they take, no schemas. */
-export function openApiV3(discovery: Discovery, path: string): Tree | undefined {
-  const versions = new Map<string, Kind>()
-  for (const { group, version } of allKinds(discovery)) versions.set(pathOf({ group, version }), { group, version })
-  const asked = path.replace(/^\/openapi\/v3\/?/, '')
-  if (asked === '') {
-    const entry = (name: string) => [name, { serverRelativeURL: `/openapi/v3/${name}` }] as const
-    return { paths: Object.fromEntries([...versions.keys()].map(entry)) }
-  }
-  const found = versions.get(asked)
-  if (!found) return undefined
-  const kinds = discovery.resources.all().filter((r) => r.group === found.group && r.version === found.version)
-  const paths = Object.fromEntries(kinds.flatMap((resource) => openApiPaths(resource, asked)))
-  return { openapi: '3.0.0', info: { title: 'Coffer development cluster', version: 'v1.34.4' }, paths }
-}
-
-const pathOf = ({ group, version }: Kind) => (group === '' ? `api/${version}` : `apis/${group}/${version}`)
-
-function openApiPaths(resource: Resource, prefix: string): (readonly [string, Tree])[] {
-  const place = resource.namespaced
-    ? `/${prefix}/namespaces/{namespace}/${resource.plural}`
-    : `/${prefix}/${resource.plural}`
-  const { group, version, kind } = resource
-  const operation = {
-    'x-kubernetes-group-version-kind': { group, version, kind },
-    parameters: ['dryRun', 'fieldManager', 'fieldValidation'].map((name) => ({
-      name,
-      in: 'query',
-      schema: { type: 'string' },
-    })),
-    responses: {},
-  }
-  return [
-    [place, { post: operation }],
-    [`${place}/{name}`, { put: operation, patch: operation }],
-  ]
 }

@@ -1,14 +1,14 @@
 /** Kinds that are only ever created: questions about tokens, users and rights. */
-import type { KubeObject } from '../../../kube/client.ts'
 import type { Clock } from '../../../lib/clock.ts'
-import { invalid } from '../field-problem.ts'
 import { timestamp } from '../requests/object-writer.ts'
-import { badRequest, conflict, invalidObject, notFound, StatusError } from '../status.ts'
-import type { ObjectStore } from '../store/object-store.ts'
-import { numberAt, type Tree, textAt, textsAt, treeAt } from '../tree.ts'
+import { badRequest, invalidObject } from '../status.ts'
+import { type Tree, textAt, textMapAt, textsAt, treeAt } from '../tree.ts'
 import type { Authenticator } from './authenticator.ts'
-import type { Access, Authorizer } from './authorizer.ts'
-import type { TokenGrant, TokenIssuer } from './token-issuer.ts'
+import { type Authorizer, missingText } from './authorizer.ts'
+import type { Access, Rule } from './rbac/rule.ts'
+import { accessProblems, metadataProblems, placeProblems, subjectProblems } from './review-problems.ts'
+import { ignoredSelectors, selectorProblems } from './review-selectors.ts'
+import type { TokenIssuer } from './token-issuer.ts'
 import { type User, userInfo } from './user.ts'
 
 /** A kind that answers its own creation and is not kept. */
@@ -19,155 +19,177 @@ export interface ReviewKind {
   readonly kind: string
   /** Line of builtin-types.gen.ts. */
   readonly type: string
-  answer(review: Tree, user: User): Tree
+  readonly namespaced: boolean
+  answer(review: Tree, asker: Asker): Tree
+}
+
+export interface Asker {
+  readonly user: User
+  /** Of the request's path. */
+  readonly namespace: string | undefined
 }
 
 export interface ReviewTools {
   readonly authenticator: Authenticator
   readonly authorizer: Authorizer
   readonly tokens: TokenIssuer
+  readonly clock: Clock
 }
 
 export function reviewKinds(tools: ReviewTools): readonly ReviewKind[] {
+  return [...authenticationKinds(tools), ...accessKinds(tools.authorizer), rulesKind(tools.authorizer)]
+}
+
+function authenticationKinds(tools: ReviewTools): readonly ReviewKind[] {
+  const common = { group: 'authentication.k8s.io', version: 'v1', namespaced: false }
   return [
     {
-      group: 'authentication.k8s.io',
-      version: 'v1',
+      ...common,
       plural: 'tokenreviews',
       kind: 'TokenReview',
       type: 'authentication.TokenReview',
       answer: (review) => ({ ...review, status: tokenStatus(tools, review) }),
     },
     {
-      group: 'authentication.k8s.io',
-      version: 'v1',
+      ...common,
       plural: 'selfsubjectreviews',
       kind: 'SelfSubjectReview',
       type: 'authentication.SelfSubjectReview',
-      answer: (review, user) => ({ ...review, status: { userInfo: userInfo(user) } }),
+      answer: ({ apiVersion, kind }, { user }) => {
+        const metadata = { creationTimestamp: timestamp(tools.clock.now()) }
+        return { kind, apiVersion, metadata, status: { userInfo: userInfo(user) } }
+      },
     },
+  ]
+}
+
+function accessKinds(authorizer: Authorizer): readonly ReviewKind[] {
+  const common = { group: 'authorization.k8s.io', version: 'v1', namespaced: false }
+  return [
     {
-      group: 'authorization.k8s.io',
-      version: 'v1',
+      ...common,
       plural: 'subjectaccessreviews',
       kind: 'SubjectAccessReview',
       type: 'authorization.SubjectAccessReview',
-      answer: (review) => ({ ...review, status: accessStatus(tools.authorizer, subjectOf(review), review) }),
+      answer(review) {
+        refuse([
+          ...accessProblems(review),
+          ...subjectProblems(review),
+          ...selectorProblems(review),
+          ...metadataProblems(review),
+        ])
+        return { ...review, status: accessStatus(authorizer, subjectOf(review), review) }
+      },
     },
     {
-      group: 'authorization.k8s.io',
-      version: 'v1',
+      ...common,
+      plural: 'localsubjectaccessreviews',
+      kind: 'LocalSubjectAccessReview',
+      type: 'authorization.LocalSubjectAccessReview',
+      namespaced: true,
+      answer(review) {
+        refuse([
+          ...accessProblems(review),
+          ...subjectProblems(review),
+          ...selectorProblems(review),
+          ...metadataProblems(review, 'namespace'),
+          ...placeProblems(review),
+        ])
+        return { ...review, status: accessStatus(authorizer, subjectOf(review), review) }
+      },
+    },
+    {
+      ...common,
       plural: 'selfsubjectaccessreviews',
       kind: 'SelfSubjectAccessReview',
       type: 'authorization.SelfSubjectAccessReview',
-      answer: (review, user) => ({ ...review, status: accessStatus(tools.authorizer, user, review) }),
+      answer(review, { user }) {
+        refuse([...accessProblems(review), ...selectorProblems(review), ...metadataProblems(review)])
+        return { ...review, status: accessStatus(authorizer, user, review) }
+      },
     },
   ]
+}
+
+function rulesKind(authorizer: Authorizer): ReviewKind {
+  return {
+    group: 'authorization.k8s.io',
+    version: 'v1',
+    namespaced: false,
+    plural: 'selfsubjectrulesreviews',
+    kind: 'SelfSubjectRulesReview',
+    type: 'authorization.SelfSubjectRulesReview',
+    answer({ apiVersion, kind, spec }, { user }) {
+      const namespace = textAt(spec, 'namespace') ?? ''
+      if (namespace === '') throw badRequest('no namespace on request')
+      return { kind, apiVersion, metadata: {}, spec: {}, status: rulesStatus(authorizer, user, namespace) }
+    },
+  }
+}
+
+function refuse(problems: Parameters<typeof invalidObject>[2]): void {
+  // The API server has forgotten the kind's name when it says this.
+  if (problems.length > 0) throw invalidObject({ group: 'authorization.k8s.io', kind: '' }, '', problems)
 }
 
 function tokenStatus({ authenticator, tokens }: ReviewTools, review: Tree): Tree {
   const token = textAt(review, 'spec', 'token') ?? ''
   if (token === '') throw badRequest('token is required for TokenReview in authentication')
   const asked = textsAt(review, 'spec', 'audiences')
-  const result = authenticator.check(token, asked.length > 0 ? asked : [tokens.issuer])
-  if ('error' in result) return { user: {}, error: result.error }
+  const result = authenticator.check(`Bearer ${token}`, asked.length > 0 ? asked : [tokens.issuer])
+  if ('error' in result) return { user: {}, ...(result.error === '' ? {} : { error: result.error }) }
   return { authenticated: true, user: userInfo(result.user), audiences: [...result.audiences] }
 }
 
 function subjectOf(review: Tree): User {
-  const name = textAt(review, 'spec', 'user') ?? ''
-  const groups = textsAt(review, 'spec', 'groups')
-  if (name === '' && groups.length === 0)
-    throw invalidObject({ group: 'authorization.k8s.io', kind: 'SubjectAccessReview' }, '', [
-      invalid('spec.user', '', 'at least one of user or group must be specified'),
-    ])
-  return { name, groups }
+  const extra = Object.keys(treeAt(review, 'spec', 'extra') ?? {}).map((key) => {
+    return [key, textsAt(review, 'spec', 'extra', key)] as const
+  })
+  return {
+    name: textAt(review, 'spec', 'user') ?? '',
+    uid: textAt(review, 'spec', 'uid') ?? '',
+    groups: textsAt(review, 'spec', 'groups'),
+    extra: Object.fromEntries(extra),
+  }
 }
 
 function accessStatus(authorizer: Authorizer, user: User, review: Tree): Tree {
-  return authorizer.allows(user, accessOf(review)) ? { allowed: true } : { allowed: false }
+  const { allowed, reason } = authorizer.decide(user, askedAccess(review))
+  const ignored = ignoredSelectors(treeAt(review, 'spec', 'resourceAttributes'))
+  return {
+    allowed,
+    ...(reason === '' ? {} : { reason }),
+    ...(ignored === '' ? {} : { evaluationError: ignored }),
+  }
 }
 
-function accessOf(review: Tree): Access {
-  const resource = treeAt(review, 'spec', 'resourceAttributes')
+function askedAccess(review: Tree): Access {
   const path = treeAt(review, 'spec', 'nonResourceAttributes')
-  if ((resource === undefined) === (path === undefined))
-    throw badRequest('exactly one of nonResourceAttributes or resourceAttributes must be specified')
   if (path) return { verb: textAt(path, 'verb') ?? '', path: textAt(path, 'path') ?? '' }
+  const asked = textMapAt(review, 'spec', 'resourceAttributes')
   return {
-    verb: textAt(resource, 'verb') ?? '',
-    group: textAt(resource, 'group') ?? '',
-    resource: textAt(resource, 'resource') ?? '',
-    subresource: textAt(resource, 'subresource') || undefined,
-    namespace: textAt(resource, 'namespace') || undefined,
-    name: textAt(resource, 'name') || undefined,
+    verb: asked['verb'] ?? '',
+    group: asked['group'] ?? '',
+    resource: asked['resource'] ?? '',
+    subresource: asked['subresource'],
+    namespace: asked['namespace'],
+    name: asked['name'],
   }
 }
 
-const shortestSeconds = 600
-const longestSeconds = 2 ** 32
-
-/** serviceaccounts/token: a TokenRequest in, the same with its token out. */
-export function answerTokenRequest(
-  tools: { readonly store: ObjectStore; readonly tokens: TokenIssuer; readonly clock: Clock },
-  account: KubeObject,
-  request: Tree,
-): Tree {
-  const seconds = numberAt(request, 'spec', 'expirationSeconds') ?? 3600
-  const kind = { group: 'authentication.k8s.io', kind: 'TokenRequest' }
-  if (seconds < shortestSeconds)
-    throw invalidObject(kind, '', [
-      invalid('spec.expirationSeconds', seconds, 'may not specify a duration less than 10 minutes'),
-    ])
-  if (seconds > longestSeconds)
-    throw invalidObject(kind, '', [
-      invalid('spec.expirationSeconds', seconds, 'may not specify a duration larger than 2^32 seconds'),
-    ])
-  const asked = textsAt(request, 'spec', 'audiences')
-  const audiences = asked.length > 0 ? asked : [tools.tokens.issuer]
-  const boundTo = boundObject(tools.store, account, treeAt(request, 'spec', 'boundObjectRef'))
-  const issued = tools.tokens.issue({ account, audiences, seconds, ...(boundTo ? { boundTo } : {}) })
-  const { name, namespace, uid } = account.metadata
+function rulesStatus(authorizer: Authorizer, user: User, namespace: string): Tree {
+  const { rules, missing } = authorizer.rulesOf(user, namespace)
+  const some = (member: 'apiGroups' | 'resources' | 'resourceNames' | 'nonResourceURLs') => (rule: Rule) =>
+    rule[member].length > 0 ? { [member]: rule[member] } : {}
+  const resourceMembers = [some('apiGroups'), some('resources'), some('resourceNames')]
   return {
-    kind: 'TokenRequest',
-    apiVersion: 'authentication.k8s.io/v1',
-    metadata: { name, namespace, creationTimestamp: timestamp(tools.clock.now()), uid },
-    spec: {
-      audiences,
-      expirationSeconds: seconds,
-      boundObjectRef: treeAt(request, 'spec', 'boundObjectRef') ?? null,
-    },
-    status: { token: issued.token, expirationTimestamp: timestamp(issued.expiresMs) },
+    resourceRules: rules
+      .filter((rule) => rule.resources.length > 0)
+      .map((rule) => Object.assign({ verbs: rule.verbs }, ...resourceMembers.map((member) => member(rule)))),
+    nonResourceRules: rules
+      .filter((rule) => rule.nonResourceURLs.length > 0)
+      .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
+    incomplete: false,
+    ...(missing.length > 0 ? { evaluationError: missingText(missing) } : {}),
   }
-}
-
-const boundKinds = { Pod: 'pods', Secret: 'secrets', Node: 'nodes' } as const
-
-function boundObject(store: ObjectStore, account: KubeObject, reference: Tree | undefined): TokenGrant['boundTo'] {
-  if (!reference) return undefined
-  const asked = textAt(reference, 'kind') ?? ''
-  const kind = asked === 'Pod' || asked === 'Secret' || asked === 'Node' ? asked : undefined
-  if (!kind || (textAt(reference, 'apiVersion') ?? 'v1') !== 'v1')
-    throw badRequest(
-      `cannot bind token for serviceaccount "${account.metadata.name}" to object of type ${textAt(reference, 'apiVersion') ?? ''}, Kind=${asked}`,
-    )
-  const name = textAt(reference, 'name') ?? ''
-  const type = { group: '', plural: boundKinds[kind] }
-  const object = store.get(type.plural, kind === 'Node' ? undefined : account.metadata.namespace, name)
-  if (!object) throw notFound(type, name)
-  const uid = textAt(reference, 'uid')
-  if (uid && uid !== object.metadata.uid)
-    throw conflict(
-      { group: '', plural: kind },
-      name,
-      `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`,
-    )
-  const user = kind === 'Pod' ? textAt(object, 'spec', 'serviceAccountName') : account.metadata.name
-  if (user !== account.metadata.name)
-    throw new StatusError(
-      400,
-      'BadRequest',
-      `cannot bind token for serviceaccount "${account.metadata.name}" to pod running with different serviceaccount name.`,
-    )
-  return { kind, object }
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../../../lib/clock.ts'
 import { type RandomBytes, uuid } from '../../../lib/random.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 import { isTree, numberAt, type Tree, textAt, treeAt } from '../tree.ts'
-import type { User } from './user.ts'
+import { accountGroups, accountUser, everyone, type User } from './user.ts'
 
 export interface TokenIssuerOptions {
   readonly store: ObjectStore
@@ -19,6 +19,8 @@ export interface TokenGrant {
   readonly account: KubeObject
   readonly audiences: readonly string[]
   readonly seconds: number
+  /** After that the token should have been replaced; it is still good. */
+  readonly warnAfterSeconds?: number
   readonly boundTo?: { readonly kind: 'Pod' | 'Secret' | 'Node'; readonly object: KubeObject }
 }
 
@@ -73,9 +75,10 @@ export class TokenIssuer {
         ...(bound ? { [bound.kind.toLowerCase()]: reference(bound.object) } : {}),
         ...(bound?.kind === 'Pod' ? this.#nodeClaim(bound.object) : {}),
         serviceaccount: reference(account),
+        ...(grant.warnAfterSeconds === undefined ? {} : { warnafter: now + grant.warnAfterSeconds }),
       },
       nbf: now,
-      sub: `system:serviceaccount:${account.metadata.namespace}:${account.metadata.name}`,
+      sub: accountUser({ namespace: account.metadata.namespace ?? '', name: account.metadata.name ?? '' }),
     }
     const head = encode({ alg: 'ES256', kid: this.#keyId })
     const signed = `${head}.${encode(claims)}`
@@ -85,8 +88,9 @@ export class TokenIssuer {
 
   #nodeClaim(pod: KubeObject): Tree {
     const name = textAt(pod, 'spec', 'nodeName')
-    const node = name ? this.#options.store.get('nodes', undefined, name) : undefined
-    return node ? { node: { name, uid: node.metadata.uid } } : {}
+    if (!name) return {}
+    const uid = this.#options.store.get('nodes', undefined, name)?.metadata.uid
+    return { node: { name, ...(uid ? { uid } : {}) } }
   }
 
   /** `audiences`: those one of which the token must have; the API server's own when none are asked for. */
@@ -158,15 +162,15 @@ export class TokenIssuer {
       'authentication.kubernetes.io/credential-id': [`JTI=${textAt(claims, 'jti')}`],
     }
     for (const kind of ['pod', 'node']) {
-      const reference = treeAt(kubernetes, kind)
-      if (!reference) continue
-      extra[`authentication.kubernetes.io/${kind}-name`] = [textAt(reference, 'name') ?? '']
-      extra[`authentication.kubernetes.io/${kind}-uid`] = [textAt(reference, 'uid') ?? '']
+      for (const part of ['name', 'uid']) {
+        const value = textAt(kubernetes, kind, part)
+        if (value) extra[`authentication.kubernetes.io/${kind}-${part}`] = [value]
+      }
     }
     return {
       name: textAt(claims, 'sub') ?? '',
       uid: textAt(kubernetes, 'serviceaccount', 'uid') ?? '',
-      groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+      groups: [...accountGroups(namespace), everyone],
       extra,
     }
   }

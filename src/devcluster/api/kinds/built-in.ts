@@ -6,12 +6,12 @@ import { at } from '../tree.ts'
 import { ageColumn, nameColumn } from './columns.ts'
 import { dnsSubdomainProblem } from './names.ts'
 
-export interface BuiltInKind extends Partial<Omit<Resource, 'decode' | 'shape' | 'custom'>> {
+export interface BuiltInKind extends Partial<Omit<Resource, 'decode' | 'shape' | 'schema' | 'custom'>> {
   readonly group: string
   readonly version: string
   readonly plural: string
   readonly kind: string
-  /** Line of builtin-types.gen.ts: "core.Secret". */
+  /** Line of builtin-types.gen.ts and of openapi-schemas.gen.ts: "core.Secret". */
   readonly type: string
 }
 
@@ -33,6 +33,7 @@ export function builtIn(shapes: BuiltInShapes, kind: BuiltInKind): Resource {
     nameProblem: dnsSubdomainProblem,
     fieldValue: (object, field) => plainText(at(object, ...field.split('.'))),
     ...kind,
+    schema: kind.type,
     custom: false,
     shape,
     decode: (object) => checkShape(object, shape),

@@ -1,10 +1,10 @@
-/** Namespaces, nodes, service accounts and services. */
+/** Namespaces, nodes and service accounts. */
 import type { KubeObject } from '../../../kube/client.ts'
-import { type FieldProblem, invalid, notSupported, required } from '../field-problem.ts'
-import { at, ensureTree, listAt, numberAt, setDefault, textAt, textsAt, treeAt, treesAt } from '../tree.ts'
+import { at, listAt, textAt, textsAt, treesAt } from '../tree.ts'
 import type { BuiltInKind } from './built-in.ts'
 import { ageColumn, column, nameColumn, textColumn } from './columns.ts'
-import { dns1035Problem, dnsLabelProblem } from './names.ts'
+import { finalizerNameProblems } from './metadata-rules.ts'
+import { dnsLabelProblem } from './names.ts'
 
 export const namespaceKind: BuiltInKind = {
   group: '',
@@ -18,18 +18,26 @@ export const namespaceKind: BuiltInKind = {
   nameProblem: dnsLabelProblem,
   columns: [nameColumn, textColumn('Status', 'status', 'phase'), ageColumn],
   selectableFields: ['status.phase'],
+  collectionDelete: false,
+  answersDeleted: true,
   fillDefaults: (namespace) => {
     const { metadata } = namespace
+    delete metadata.namespace
     if (metadata.name) metadata.labels = { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name }
   },
   prepareCreate: (namespace) => {
-    namespace['spec'] = { finalizers: ['kubernetes'] }
+    const finalizers = textsAt(namespace, 'spec', 'finalizers')
+    namespace['spec'] = { finalizers: finalizers.includes('kubernetes') ? finalizers : [...finalizers, 'kubernetes'] }
     namespace['status'] = { phase: 'Active' }
   },
   // Finalizers of a namespace change only by its own end.
   prepareUpdate: (namespace, before) => {
     namespace['spec'] = before['spec']
   },
+  validate: (namespace) =>
+    textsAt(namespace, 'spec', 'finalizers').flatMap((finalizer) =>
+      finalizerNameProblems(finalizer, 'spec.finalizers'),
+    ),
 }
 
 export const nodeKind: BuiltInKind = {
@@ -49,12 +57,12 @@ export const nodeKind: BuiltInKind = {
     textColumn('Version', 'status', 'nodeInfo', 'kubeletVersion'),
     column('Internal-IP', 'string', (node) => nodeAddress(node, 'InternalIP') ?? '<none>', 1),
     column('External-IP', 'string', (node) => nodeAddress(node, 'ExternalIP') ?? '<none>', 1),
-    column('OS-Image', 'string', (node) => textAt(node, 'status', 'nodeInfo', 'osImage') ?? '<unknown>', 1),
-    column('Kernel-Version', 'string', (node) => textAt(node, 'status', 'nodeInfo', 'kernelVersion') ?? '<unknown>', 1),
+    column('OS-Image', 'string', (node) => textAt(node, 'status', 'nodeInfo', 'osImage') || '<unknown>', 1),
+    column('Kernel-Version', 'string', (node) => textAt(node, 'status', 'nodeInfo', 'kernelVersion') || '<unknown>', 1),
     column(
       'Container-Runtime',
       'string',
-      (node) => textAt(node, 'status', 'nodeInfo', 'containerRuntimeVersion') ?? '<unknown>',
+      (node) => textAt(node, 'status', 'nodeInfo', 'containerRuntimeVersion') || '<unknown>',
       1,
     ),
   ],
@@ -80,97 +88,29 @@ export function nodeAddress(node: KubeObject, type: string): string | undefined 
   )
 }
 
+/** Of its secrets an account keeps the names. */
+function nameOnly(account: KubeObject): void {
+  if (Array.isArray(account['secrets']))
+    account['secrets'] = treesAt(account, 'secrets').map(({ name }) => (name ? { name } : {}))
+}
+
 export const serviceAccountKind: BuiltInKind = {
   group: '',
   version: 'v1',
   plural: 'serviceaccounts',
   kind: 'ServiceAccount',
   type: 'core.ServiceAccount',
+  prepareCreate: nameOnly,
+  prepareUpdate: nameOnly,
   shortNames: ['sa'],
+  answersDeleted: true,
+  warningsOf: (account) => {
+    const annotation = 'kubernetes.io/enforce-mountable-secrets'
+    return account.metadata.annotations?.[annotation] === undefined
+      ? []
+      : [
+          `metadata.annotations[${annotation}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`,
+        ]
+  },
   columns: [nameColumn, column('Secrets', 'string', (account) => listAt(account, 'secrets').length), ageColumn],
-}
-
-const serviceTypes = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
-
-export const serviceKind: BuiltInKind = {
-  group: '',
-  version: 'v1',
-  plural: 'services',
-  kind: 'Service',
-  type: 'core.Service',
-  shortNames: ['svc'],
-  categories: ['all'],
-  subresources: { status: true },
-  nameProblem: dns1035Problem,
-  columns: [
-    nameColumn,
-    textColumn('Type', 'spec', 'type'),
-    column('Cluster-IP', 'string', (service) => textAt(service, 'spec', 'clusterIP') || '<none>'),
-    column('External-IP', 'string', (service) => externalText(service)),
-    column('Port(s)', 'string', (service) => portsText(service)),
-    ageColumn,
-    column('Selector', 'string', (service) => labelText(treeAt(service, 'spec', 'selector')), 1),
-  ],
-  selectableFields: ['spec.clusterIP', 'spec.type'],
-  fillDefaults: (service) => {
-    const spec = ensureTree(service, 'spec')
-    setDefault(spec, 'type', 'ClusterIP')
-    setDefault(spec, 'sessionAffinity', 'None')
-    if (spec['type'] !== 'ExternalName') setDefault(spec, 'internalTrafficPolicy', 'Cluster')
-    for (const port of treesAt(spec, 'ports')) {
-      setDefault(port, 'protocol', 'TCP')
-      setDefault(port, 'targetPort', port['port'])
-    }
-  },
-  prepareCreate: (service) => {
-    // No address is handed out: nothing here forwards traffic. A Service is an object to look at, always headless.
-    const spec = ensureTree(service, 'spec')
-    if (spec['type'] !== 'ExternalName') {
-      setDefault(spec, 'clusterIP', 'None')
-      setDefault(spec, 'clusterIPs', [spec['clusterIP']])
-    }
-    service['status'] = { loadBalancer: {} }
-  },
-  prepareUpdate: (service, before) => {
-    const spec = ensureTree(service, 'spec')
-    if (spec['type'] === 'ExternalName') return
-    setDefault(spec, 'clusterIP', at(before, 'spec', 'clusterIP') ?? 'None')
-    setDefault(spec, 'clusterIPs', [spec['clusterIP']])
-  },
-  validate: serviceProblems,
-}
-
-function serviceProblems(service: KubeObject): FieldProblem[] {
-  const type = textAt(service, 'spec', 'type') ?? ''
-  const ports = treesAt(service, 'spec', 'ports')
-  const out: FieldProblem[] = []
-  if (!serviceTypes.includes(type)) out.push(notSupported('spec.type', type, serviceTypes))
-  if (type === 'ExternalName' && !textAt(service, 'spec', 'externalName')) out.push(required('spec.externalName'))
-  const names = new Set<string>()
-  ports.forEach((port, index) => {
-    const path = `spec.ports[${index}]`
-    const number = numberAt(port, 'port') ?? 0
-    const name = textAt(port, 'name') ?? ''
-    if (ports.length > 1 && name === '') out.push(required(`${path}.name`))
-    if (name !== '' && names.has(name)) out.push(invalid(`${path}.name`, name, 'must be unique'))
-    names.add(name)
-    if (number < 1 || number > 65_535)
-      out.push(invalid(`${path}.port`, number, 'must be between 1 and 65535, inclusive'))
-  })
-  return out
-}
-
-function externalText(service: KubeObject): string {
-  if (textAt(service, 'spec', 'type') === 'ExternalName') return textAt(service, 'spec', 'externalName') ?? ''
-  return textsAt(service, 'spec', 'externalIPs').join(',') || '<none>'
-}
-
-function portsText(service: KubeObject): string {
-  const ports = treesAt(service, 'spec', 'ports')
-  return ports.map((port) => `${port['port']}/${port['protocol']}`).join(',') || '<none>'
-}
-
-function labelText(labels: { [member: string]: unknown } | undefined): string {
-  const pairs = Object.entries(labels ?? {}).map(([key, value]) => `${key}=${String(value)}`)
-  return pairs.join(',') || '<none>'
 }

@@ -1,10 +1,11 @@
 /** Events, shown by two groups: v1 and events.k8s.io/v1 are two views of the same objects. */
 import type { KubeObject } from '../../../kube/client.ts'
-import { type FieldProblem, invalid } from '../field-problem.ts'
+import { type FieldProblem, immutable, invalid, required } from '../field-problem.ts'
 import type { Column } from '../resource.ts'
-import { at, numberAt, textAt } from '../tree.ts'
+import { at, equal, numberAt, textAt, treeAt } from '../tree.ts'
 import type { BuiltInKind } from './built-in.ts'
 import { age, column, nameColumn } from './columns.ts'
+import { pathSegmentProblem, qualifiedNameProblems } from './names.ts'
 
 export const eventCollection = 'events'
 /** As kube-apiserver's --event-ttl. */
@@ -59,11 +60,12 @@ export const eventKind: BuiltInKind = {
   type: 'core.Event',
   shortNames: ['ev'],
   collection: eventCollection,
+  createOnUpdate: true,
+  nameProblem: pathSegmentProblem,
   columns: eventColumns,
   selectableFields: selectable('involvedObject', 'reportingComponent', 'source'),
   fieldValue: (event, field) => (field === 'source' ? source(event) : String(at(event, ...field.split('.')) ?? '')),
-  validate: (event) =>
-    namespaceProblems(event, textAt(event, 'involvedObject', 'namespace'), 'involvedObject.namespace'),
+  validate: (event) => legacyProblems(event, 'v1'),
 }
 
 export const newEventKind: BuiltInKind = {
@@ -74,18 +76,88 @@ export const newEventKind: BuiltInKind = {
   type: 'events.Event',
   shortNames: ['ev'],
   collection: eventCollection,
+  createOnUpdate: true,
+  errorGroup: '',
   columns: eventColumns,
   selectableFields: selectable('regarding', 'reportingController'),
-  validate: (event) => namespaceProblems(event, textAt(event, 'regarding', 'namespace'), 'regarding.namespace'),
+  validate: (event, before) => {
+    const old = rename(event, 'v1', false)
+    const legacy = legacyProblems(old, 'events.k8s.io/v1')
+    return [...legacy, ...(before ? changeProblems(old, rename(before, 'v1', false)) : newProblems(old))]
+  },
   toStored: (event) => rename(event, 'v1', false),
   fromStored: (event) => rename(event, 'events.k8s.io/v1', true),
 }
 
-/** An event stands in the namespace of its subject; of a cluster-wide subject in `default`. */
-function namespaceProblems(event: KubeObject, subject: string | undefined, field: string): FieldProblem[] {
+/**
+ * An event stands in the namespace of its subject; of a cluster-wide subject in `default`. One with an eventTime says besides
+ * who reported what. Fields are called as in v1, but for one of two names of the reporter.
+ */
+function legacyProblems(event: KubeObject, apiVersion: 'v1' | 'events.k8s.io/v1'): FieldProblem[] {
   const { namespace } = event.metadata
-  if (subject ? subject === namespace : namespace === 'default' || namespace === 'kube-system') return []
-  return [invalid(field, subject ?? '', 'does not match event.namespace')]
+  const subject = textAt(event, 'involvedObject', 'namespace') ?? ''
+  const misplaced = invalid('involvedObject.namespace', subject, 'does not match event.namespace')
+  if (!textAt(event, 'eventTime')) {
+    const fits = subject === '' ? namespace === undefined || namespace === 'default' : namespace === subject
+    return fits ? [] : [misplaced]
+  }
+  const atHome = subject !== '' || namespace === 'default' || namespace === 'kube-system'
+  return [...(atHome ? [] : [misplaced]), ...reportProblems(event, apiVersion)]
+}
+
+function reportProblems(event: KubeObject, apiVersion: 'v1' | 'events.k8s.io/v1'): FieldProblem[] {
+  const reporter = textAt(event, 'reportingComponent') ?? ''
+  const field = apiVersion === 'v1' ? 'reportingComponent' : 'reportingController'
+  const needed = (member: string, most: number) => {
+    const text = textAt(event, member) ?? ''
+    if (text === '') return member === 'message' ? [] : [required(member)]
+    return text.length > most ? [invalid(member, '', `can have at most ${most} characters`)] : []
+  }
+  return [
+    ...(reporter === '' ? [required(field)] : []),
+    ...qualifiedNameProblems(reporter).map((why) => invalid(field, reporter, why)),
+    ...needed('reportingInstance', 128),
+    ...needed('action', 128),
+    ...needed('reason', 128),
+    ...needed('message', 1024),
+  ]
+}
+
+function newProblems(event: KubeObject): FieldProblem[] {
+  const type = textAt(event, 'type') ?? ''
+  const unset = (field: string, value: unknown) => (value ? [invalid(field, '', 'needs to be unset')] : [])
+  return [
+    ...seriesProblems(event),
+    ...(textAt(event, 'eventTime') ? [] : [required('eventTime')]),
+    ...(type === 'Normal' || type === 'Warning' ? [] : [invalid('type', '', `has invalid value: ${type}`)]),
+    ...unset('firstTimestamp', at(event, 'firstTimestamp')),
+    ...unset('lastTimestamp', at(event, 'lastTimestamp')),
+    ...unset('count', numberAt(event, 'count')),
+    ...unset('source', textAt(event, 'source', 'component') || textAt(event, 'source', 'host')),
+  ]
+}
+
+function seriesProblems(event: KubeObject): FieldProblem[] {
+  if (!treeAt(event, 'series')) return []
+  return [
+    ...((numberAt(event, 'series', 'count') ?? 0) < 2 ? [invalid('series.count', '', 'should be at least 2')] : []),
+    ...(textAt(event, 'series', 'lastObservedTime') ? [] : [required('series.lastObservedTime')]),
+  ]
+}
+
+const frozenFields = [
+  ...['involvedObject', 'reason', 'message', 'source', 'firstTimestamp', 'lastTimestamp', 'count', 'reason', 'type'],
+  ...['eventTime', 'action', 'related', 'reportingComponent', 'reportingInstance'],
+]
+
+/** Only the series of an event goes on. */
+function changeProblems(event: KubeObject, before: KubeObject): FieldProblem[] {
+  const changed = frozenFields.filter((field) => !equal(event[field] ?? null, before[field] ?? null))
+  const shown = (field: string) => (field === 'reportingComponent' ? 'reportingController' : field)
+  return [
+    ...(equal(event['series'], before['series']) ? [] : seriesProblems(event)),
+    ...changed.map((field) => immutable(shown(field), event[field])),
+  ]
 }
 
 /** Member of v1, member of events.k8s.io/v1. */

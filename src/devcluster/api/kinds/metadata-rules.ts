@@ -1,39 +1,68 @@
 /** What holds for the metadata of every object (k8s.io/apimachinery/pkg/api/validation). */
 import type { KubeObject } from '../../../kube/client.ts'
-import { type FieldProblem, forbidden, invalid, required, tooLong } from '../field-problem.ts'
+import { type FieldProblem, forbidden, immutable, invalid, required, tooLong } from '../field-problem.ts'
 import type { Resource } from '../resource.ts'
-import { labelValueProblem, qualifiedNameProblem } from './names.ts'
+import { labelValueProblems, qualifiedNameProblems } from './names.ts'
 
 const maxAnnotationBytes = 256 * 1024
+
+/** Finalizers without a domain that are Kubernetes' own. */
+const standardFinalizers = ['kubernetes', 'orphan', 'foregroundDeletion']
 
 export function metadataProblems(resource: Resource, object: KubeObject): FieldProblem[] {
   const { metadata } = object
   const out: FieldProblem[] = []
-  const name = metadata.name ?? ''
+  const { name = '', generateName = '' } = metadata
+  const prefixProblem = generateName === '' ? undefined : resource.nameProblem(maskTrailingDash(generateName))
+  if (prefixProblem) out.push(invalid('metadata.generateName', generateName, prefixProblem))
   if (name === '') out.push(required('metadata.name', 'name or generateName is required'))
   const problem = name === '' ? undefined : resource.nameProblem(name)
   if (problem) out.push(invalid('metadata.name', name, problem))
   if (resource.namespaced && !metadata.namespace) out.push(required('metadata.namespace'))
   if (!resource.namespaced && metadata.namespace) out.push(forbidden('metadata.namespace', 'not allowed on this type'))
+  if ((metadata.generation ?? 0) < 0)
+    out.push(invalid('metadata.generation', metadata.generation, 'must be greater than or equal to 0'))
   out.push(...labelProblems(metadata.labels, 'metadata.labels'))
   out.push(...annotationProblems(metadata.annotations, 'metadata.annotations'))
   out.push(...ownerProblems(object))
-  for (const finalizer of metadata.finalizers ?? []) {
-    const why = qualifiedNameProblem(finalizer)
-    if (why) out.push(invalid('metadata.finalizers', finalizer, why))
-  }
+  out.push(...finalizerProblems(resource, metadata.finalizers ?? []))
   return out
 }
 
+/** What comes after it makes a name whole. */
+const maskTrailingDash = (prefix: string) =>
+  prefix.length > 1 && prefix.endsWith('-') ? `${prefix.slice(0, -2)}a` : prefix
+
+function finalizerProblems(resource: Resource, finalizers: readonly string[]): FieldProblem[] {
+  const field = 'metadata.finalizers'
+  const out = finalizers.flatMap((finalizer) =>
+    qualifiedNameProblems(finalizer).map((why) => invalid(field, finalizer, why)),
+  )
+  if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion'))
+    out.push(invalid(field, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'))
+  // The other groups' kinds, and events, take them.
+  if ((resource.group !== '' && resource.group !== 'apps') || resource.kind === 'Event') return out
+  for (const [index, finalizer] of finalizers.entries())
+    out.push(...unqualifiedProblems(finalizer, `${field}[${index}]`))
+  return out
+}
+
+/** Of a finalizer in a namespace's spec. */
+export function finalizerNameProblems(finalizer: string, field: string): FieldProblem[] {
+  const wrong = qualifiedNameProblems(finalizer).map((why) => invalid(field, finalizer, why))
+  return [...wrong, ...unqualifiedProblems(finalizer, field)]
+}
+
+function unqualifiedProblems(finalizer: string, field: string): FieldProblem[] {
+  if (finalizer.includes('/') || standardFinalizers.includes(finalizer)) return []
+  return [invalid(field, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')]
+}
+
 export function labelProblems(labels: Readonly<Record<string, string>> | undefined, field: string): FieldProblem[] {
-  return Object.entries(labels ?? {}).flatMap(([key, value]) => {
-    const wrongKey = qualifiedNameProblem(key)
-    const wrongValue = labelValueProblem(value)
-    return [
-      ...(wrongKey ? [invalid(field, key, wrongKey)] : []),
-      ...(wrongValue ? [invalid(field, value, wrongValue)] : []),
-    ]
-  })
+  return Object.entries(labels ?? {}).flatMap(([key, value]) => [
+    ...qualifiedNameProblems(key).map((why) => invalid(field, key, why)),
+    ...labelValueProblems(value).map((why) => invalid(field, value, why)),
+  ])
 }
 
 export function annotationProblems(
@@ -44,8 +73,7 @@ export function annotationProblems(
   let bytes = 0
   for (const [key, value] of Object.entries(annotations ?? {})) {
     bytes += Buffer.byteLength(key) + Buffer.byteLength(value)
-    const why = qualifiedNameProblem(key.toLowerCase())
-    if (why) out.push(invalid(field, key, why))
+    for (const why of qualifiedNameProblems(key.toLowerCase())) out.push(invalid(field, key, why))
   }
   if (bytes > maxAnnotationBytes) out.push(tooLong(field, maxAnnotationBytes))
   return out
@@ -55,29 +83,36 @@ function ownerProblems(object: KubeObject): FieldProblem[] {
   const field = 'metadata.ownerReferences'
   const owners = object.metadata.ownerReferences ?? []
   const out: FieldProblem[] = []
-  for (const [index, owner] of owners.entries()) {
-    const of = `${field}[${index}]`
-    if (!owner.apiVersion) out.push(invalid(`${of}.apiVersion`, '', 'version must not be empty'))
-    if (!owner.kind) out.push(invalid(`${of}.kind`, '', 'must not be empty'))
-    if (!owner.name) out.push(invalid(`${of}.name`, '', 'must not be empty'))
-    if (!owner.uid) out.push(invalid(`${of}.uid`, '', 'must not be empty'))
+  let controller = ''
+  for (const owner of owners) {
+    const { apiVersion = '', kind = '', name = '', uid = '' } = owner
+    if (apiVersion === '' || apiVersion.split('/').length > 2)
+      out.push(invalid(`${field}.apiVersion`, apiVersion, 'version must not be empty'))
+    if (kind === '') out.push(invalid(`${field}.kind`, '', 'must not be empty'))
+    if (name === '') out.push(invalid(`${field}.name`, '', 'must not be empty'))
+    if (uid === '') out.push(invalid(`${field}.uid`, '', 'must not be empty'))
+    if (apiVersion === 'v1' && kind === 'Event')
+      out.push(invalid(field, owner, '/v1, Kind=Event is disallowed from being an owner'))
+    if (owner.controller !== true) continue
+    if (controller === '') controller = `${kind}/${name}`
+    else
+      out.push(
+        invalid(
+          field,
+          owners,
+          `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${kind}/${name}`,
+        ),
+      )
   }
-  const controllers = owners.filter((owner) => owner.controller === true)
-  const [first, second] = controllers
-  if (first && second)
-    out.push(
-      invalid(
-        field,
-        owners,
-        `Only one reference can have Controller set to true. Found "true" in references for ${first.kind}/${first.name} and ${second.kind}/${second.name}`,
-      ),
-    )
   return out
 }
 
 /** Of an update; what the server sets itself has been put back before. */
 export function metadataUpdateProblems(object: KubeObject, before: KubeObject): FieldProblem[] {
   const out: FieldProblem[] = []
+  for (const member of ['deletionTimestamp', 'deletionGracePeriodSeconds'] as const)
+    if (object.metadata[member] !== before.metadata[member])
+      out.push(immutable(`metadata.${member}`, object.metadata[member]))
   if (before.metadata.deletionTimestamp) {
     const known = before.metadata.finalizers ?? []
     const added = (object.metadata.finalizers ?? []).filter((finalizer) => !known.includes(finalizer))

@@ -11,11 +11,12 @@ const dns1035Pattern = /^[a-z]([-a-z0-9]*[a-z0-9])?$/
 const regexNote = (pattern: string, ...examples: readonly string[]) =>
   ` (e.g. ${examples.map((e, i) => (i === 0 ? `'${e}'` : ` or '${e}'`)).join(', ')}, regex used for validation is '${pattern}')`
 
-const tooLongName = (most: number) => `must be no more than ${most} bytes`
+const tooLongName = (most: number) => `must be no more than ${most} characters`
 
 export function dnsLabelProblem(name: string): string | undefined {
   if (name.length > 63) return tooLongName(63)
   if (labelPattern.test(name)) return undefined
+  if (subdomainPattern.test(name)) return 'must not contain dots'
   return `a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character${regexNote(label, 'my-name', '123-abc')}`
 }
 
@@ -39,27 +40,37 @@ export function pathSegmentProblem(name: string): string | undefined {
   return undefined
 }
 
-/** The keys of labels and annotations: "app", "example.com/app". */
-export function qualifiedNameProblem(key: string): string | undefined {
+/** The keys of labels and annotations: "app", "example.com/app". All that is wrong with one. */
+export function qualifiedNameProblems(key: string): readonly string[] {
+  const must = `must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character${regexNote(qualified, 'MyName', 'my.name', '123-abc')}`
   const parts = key.split('/')
-  const [prefix, name] = parts.length === 2 ? parts : [undefined, parts[0]]
-  if (parts.length > 2 || name === undefined)
-    return `a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character${regexNote(qualified, 'MyName', 'my.name', '123-abc')} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`
-  if (prefix !== undefined) {
+  if (parts.length > 2)
+    return [`a qualified name ${must} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`]
+  const name = parts.at(-1) ?? ''
+  const out: string[] = []
+  if (parts.length === 2) {
+    const prefix = parts[0] ?? ''
     const problem = prefix === '' ? 'must be non-empty' : dnsSubdomainProblem(prefix)
-    if (problem) return `prefix part ${problem}`
+    if (problem) out.push(`prefix part ${problem}`)
   }
-  if (name === '') return 'name part must be non-empty'
-  if (name.length > 63) return `name part ${tooLongName(63)}`
-  if (qualifiedPattern.test(name)) return undefined
-  return `name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character${regexNote(qualified, 'MyName', 'my.name', '123-abc')}`
+  if (name === '') out.push('name part must be non-empty')
+  else if (name.length > 63) out.push(`name part ${tooLongName(63)}`)
+  if (!qualifiedPattern.test(name)) out.push(`name part ${must}`)
+  return out
 }
 
-export function labelValueProblem(value: string): string | undefined {
-  if (value.length > 63) return tooLongName(63)
-  if (value === '' || qualifiedPattern.test(value)) return undefined
-  return `a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character${regexNote(`(${qualified})?`, 'MyValue', 'my_value', '12345')}`
+export const qualifiedNameProblem = (key: string): string | undefined => qualifiedNameProblems(key)[0]
+
+export function labelValueProblems(value: string): readonly string[] {
+  const out = value.length > 63 ? [tooLongName(63)] : []
+  if (value !== '' && !qualifiedPattern.test(value))
+    out.push(
+      `a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character${regexNote(`(${qualified})?`, 'MyValue', 'my_value', '12345')}`,
+    )
+  return out
 }
+
+export const labelValueProblem = (value: string): string | undefined => labelValueProblems(value)[0]
 
 /** The keys of Secrets and ConfigMaps. */
 export function configKeyProblem(key: string): string | undefined {

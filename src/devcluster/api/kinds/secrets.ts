@@ -17,18 +17,22 @@ export const secretKind: BuiltInKind = {
   columns: [
     nameColumn,
     textColumn('Type', 'type'),
-    column('Data', 'integer', (secret) => Object.keys(treeAt(secret, 'data') ?? {}).length),
+    column('Data', 'string', (secret) => Object.keys(treeAt(secret, 'data') ?? {}).length),
     ageColumn,
   ],
   selectableFields: ['type'],
   fillDefaults: (secret) => {
+    if (secret['type'] === '') delete secret['type']
     setDefault(secret, 'type', 'Opaque')
     const plain = textMapAt(secret, 'stringData')
     delete secret['stringData']
     const data = { ...treeAt(secret, 'data') }
+    for (const [key, value] of Object.entries(data))
+      if (typeof value === 'string' && /[\r\n]/.test(value)) data[key] = value.replace(/[\r\n]/g, '')
     for (const [key, value] of Object.entries(plain)) data[key] = Buffer.from(value).toString('base64')
     if (Object.keys(data).length > 0) secret['data'] = data
   },
+  warningsOf: pairWarnings,
   validate: (secret, before) => [
     ...keyProblems(secret, 'data'),
     ...sizeProblems(secret, ['data']),
@@ -47,7 +51,7 @@ export const configMapKind: BuiltInKind = {
   shortNames: ['cm'],
   columns: [
     nameColumn,
-    column('Data', 'integer', (map) => Object.keys({ ...treeAt(map, 'data'), ...treeAt(map, 'binaryData') }).length),
+    column('Data', 'string', (map) => Object.keys({ ...treeAt(map, 'data'), ...treeAt(map, 'binaryData') }).length),
     ageColumn,
   ],
   validate: (map, before) => {
@@ -61,6 +65,14 @@ export const configMapKind: BuiltInKind = {
       ...(before ? frozenProblems(map, before, ['data', 'binaryData']) : []),
     ]
   },
+}
+
+/** Go's words for a pair that has nothing of what it should hold; what is in the PEM blocks is not looked at. */
+function pairWarnings(secret: KubeObject): string[] {
+  if (textAt(secret, 'type') !== 'kubernetes.io/tls') return []
+  const hasBlock = (key: string) => Buffer.from(textAt(secret, 'data', key) ?? '', 'base64').includes('-----BEGIN ')
+  const missing = !hasBlock('tls.crt') ? 'certificate' : hasBlock('tls.key') ? undefined : 'key'
+  return missing ? [`tls: failed to find any PEM data in ${missing} input`] : []
 }
 
 function keyProblems(object: KubeObject, member: string): FieldProblem[] {
@@ -77,13 +89,13 @@ function sizeProblems(object: KubeObject, members: readonly string[]): FieldProb
     for (const value of Object.values(textMapAt(object, member)))
       bytes += Buffer.byteLength(value, encoded ? 'base64' : 'utf8')
   }
-  return bytes > maxBytes ? [tooLong(members[0] === 'data' && object.kind === 'Secret' ? 'data' : '', maxBytes)] : []
+  // A ConfigMap's path is empty, which Go prints as an empty list.
+  return bytes > maxBytes ? [tooLong(object.kind === 'Secret' ? 'data' : '[]', maxBytes)] : []
 }
 
 const neededKeys: ReadonlyMap<string, readonly string[]> = new Map([
   ['kubernetes.io/dockercfg', ['.dockercfg']],
   ['kubernetes.io/dockerconfigjson', ['.dockerconfigjson']],
-  ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
   ['kubernetes.io/tls', ['tls.crt', 'tls.key']],
 ])
 
@@ -94,24 +106,40 @@ function typeProblems(secret: KubeObject): FieldProblem[] {
   const out = missing.map((key) => required(`data[${key}]`))
   if (type === 'kubernetes.io/basic-auth' && !Object.hasOwn(data, 'username') && !Object.hasOwn(data, 'password'))
     out.push(required('data[username]'), required('data[password]'))
-  if (type === 'kubernetes.io/service-account-token')
+  if (type === 'kubernetes.io/ssh-auth' && !data['ssh-privatekey']) out.push(required('data[ssh-privatekey]'))
+  const account = secret.metadata.annotations?.['kubernetes.io/service-account.name']
+  if (type === 'kubernetes.io/service-account-token' && !account)
+    out.push(required('metadata.annotations[kubernetes.io/service-account.name]'))
+  else if (type === 'kubernetes.io/service-account-token')
     out.push(
       forbidden(
         'type',
         'the development cluster makes no long-lived tokens; use a TokenRequest (kubectl create token)',
       ),
     )
-  if (type.endsWith('dockerconfigjson') && missing.length === 0 && !isJsonObject(data['.dockerconfigjson']))
-    out.push(invalid('data[.dockerconfigjson]', '<secret contents redacted>', 'unexpected end of JSON input'))
+  for (const [known, key] of dockerKeys) {
+    const problem = type === known && missing.length === 0 ? jsonObjectProblem(data[key]) : undefined
+    if (problem) out.push(invalid(`data[${key}]`, '<secret contents redacted>', problem))
+  }
   return out
 }
 
-function isJsonObject(base64: unknown): boolean {
-  if (typeof base64 !== 'string') return false
+const dockerKeys = [
+  ['kubernetes.io/dockercfg', '.dockercfg'],
+  ['kubernetes.io/dockerconfigjson', '.dockerconfigjson'],
+] as const
+
+/** In the words of Go's decoder where it reads another type; its words for broken syntax are our own parser's. */
+function jsonObjectProblem(base64: unknown): string | undefined {
+  const text = typeof base64 === 'string' ? Buffer.from(base64, 'base64').toString('utf8') : ''
+  if (text.trim() === '') return 'unexpected end of JSON input'
   try {
-    return isTree(JSON.parse(Buffer.from(base64, 'base64').toString('utf8')))
-  } catch {
-    return false
+    const value: unknown = JSON.parse(text)
+    if (value === null || isTree(value)) return undefined
+    const kind = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value
+    return `json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`
+  } catch (error) {
+    return error instanceof Error ? error.message : 'not JSON'
   }
 }
 

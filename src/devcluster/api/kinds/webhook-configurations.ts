@@ -1,25 +1,40 @@
-/** MutatingWebhookConfigurations. What the development cluster can't honour is refused here, never ignored. */
+/** Webhook configurations. What the development cluster can't honour is refused here, never ignored. */
 import type { KubeObject } from '../../../kube/client.ts'
-import { type FieldProblem, forbidden, invalid, notSupported, required } from '../field-problem.ts'
+import { compileCondition } from '../admission/match-conditions.ts'
+import { CompilationError } from '../cel/expression.ts'
+import { duplicate, type FieldProblem, forbidden, invalid, notSupported, required, tooMany } from '../field-problem.ts'
 import { at, listAt, numberAt, setDefault, type Tree, textAt, textsAt, treeAt, treesAt } from '../tree.ts'
 import type { BuiltInKind } from './built-in.ts'
 import { ageColumn, column, nameColumn } from './columns.ts'
+import { qualifiedNameProblem } from './names.ts'
 
-export const webhookCollection = 'mutatingwebhookconfigurations.admissionregistration.k8s.io'
+export const mutatingCollection = 'mutatingwebhookconfigurations.admissionregistration.k8s.io'
+export const validatingCollection = 'validatingwebhookconfigurations.admissionregistration.k8s.io'
 
-export const mutatingWebhookKind: BuiltInKind = {
-  group: 'admissionregistration.k8s.io',
-  version: 'v1',
-  plural: 'mutatingwebhookconfigurations',
-  kind: 'MutatingWebhookConfiguration',
-  type: 'admissionregistration.MutatingWebhookConfiguration',
-  namespaced: false,
-  generation: 'all',
-  columns: [nameColumn, column('Webhooks', 'integer', (object) => listAt(object, 'webhooks').length), ageColumn],
-  fillDefaults: (object) => {
-    for (const webhook of treesAt(object, 'webhooks')) fillWebhook(webhook)
-  },
-  validate: configurationProblems,
+export const mutatingWebhookKind = configurationKind('Mutating', fillMutating)
+export const validatingWebhookKind = configurationKind('Validating', fillWebhook)
+
+function configurationKind(sort: 'Mutating' | 'Validating', fill: (webhook: Tree) => void): BuiltInKind {
+  return {
+    group: 'admissionregistration.k8s.io',
+    version: 'v1',
+    plural: `${sort.toLowerCase()}webhookconfigurations`,
+    kind: `${sort}WebhookConfiguration`,
+    type: `admissionregistration.${sort}WebhookConfiguration`,
+    categories: ['api-extensions'],
+    namespaced: false,
+    generation: 'all',
+    columns: [nameColumn, column('Webhooks', 'integer', (object) => listAt(object, 'webhooks').length), ageColumn],
+    fillDefaults: (object) => {
+      for (const webhook of treesAt(object, 'webhooks')) fill(webhook)
+    },
+    validate: (object) => configurationProblems(object, sort === 'Mutating'),
+  }
+}
+
+function fillMutating(webhook: Tree): void {
+  fillWebhook(webhook)
+  setDefault(webhook, 'reinvocationPolicy', 'Never')
 }
 
 function fillWebhook(webhook: Tree): void {
@@ -27,22 +42,23 @@ function fillWebhook(webhook: Tree): void {
   setDefault(webhook, 'matchPolicy', 'Equivalent')
   setDefault(webhook, 'namespaceSelector', {})
   setDefault(webhook, 'objectSelector', {})
-  setDefault(webhook, 'reinvocationPolicy', 'Never')
   setDefault(webhook, 'timeoutSeconds', 10)
   for (const rule of treesAt(webhook, 'rules')) setDefault(rule, 'scope', '*')
   const service = treeAt(webhook, 'clientConfig', 'service')
   if (service) setDefault(service, 'port', 443)
 }
 
-function configurationProblems(object: KubeObject): FieldProblem[] {
+function configurationProblems(object: KubeObject, mutating: boolean): FieldProblem[] {
   const seen = new Set<string>()
   return treesAt(object, 'webhooks').flatMap((webhook, index) => {
     const path = `webhooks[${index}]`
     const name = textAt(webhook, 'name') ?? ''
     const out = nameProblems(name, path)
-    if (seen.has(name)) out.push(invalid(`${path}.name`, name, 'must be unique'))
+    out.push(...ruleProblems(webhook, path), ...policyProblems(webhook, path, mutating))
+    out.push(...clientProblems(webhook, path), ...conditionProblems(webhook, path), ...versionProblems(webhook, path))
+    if (seen.has(name)) out.push(duplicate(`${path}.name`, name))
     seen.add(name)
-    return [...out, ...clientProblems(webhook, path), ...policyProblems(webhook, path), ...ruleProblems(webhook, path)]
+    return out
   })
 }
 
@@ -62,9 +78,6 @@ function clientProblems(webhook: Tree, path: string): FieldProblem[] {
   if (treeAt(client, 'service'))
     out.push(forbidden(`${at}.service`, 'the development cluster has no network for Services; use clientConfig.url'))
   if (url !== undefined) out.push(...urlProblems(url, `${at}.url`))
-  const bundle = textAt(client, 'caBundle')
-  if (bundle && !Buffer.from(bundle, 'base64').toString('latin1').includes('-----BEGIN CERTIFICATE-----'))
-    out.push(invalid(`${at}.caBundle`, bundle, 'unable to load root certificates: unable to parse bytes as PEM block'))
   return out
 }
 
@@ -89,9 +102,10 @@ const policies: Readonly<Record<string, readonly string[]>> = {
   sideEffects: ['None', 'NoneOnDryRun'],
 }
 
-function policyProblems(webhook: Tree, path: string): FieldProblem[] {
+function policyProblems(webhook: Tree, path: string, mutating: boolean): FieldProblem[] {
   const out: FieldProblem[] = []
   for (const [member, supported] of Object.entries(policies)) {
+    if (member === 'reinvocationPolicy' && !mutating) continue
     const value = textAt(webhook, member)
     if (value === undefined) out.push(required(`${path}.${member}`, `must specify one of ${supported.join(', ')}`))
     else if (!supported.includes(value)) out.push(notSupported(`${path}.${member}`, value, supported))
@@ -99,13 +113,50 @@ function policyProblems(webhook: Tree, path: string): FieldProblem[] {
   const seconds = numberAt(webhook, 'timeoutSeconds') ?? 10
   if (seconds < 1 || seconds > 30)
     out.push(invalid(`${path}.timeoutSeconds`, seconds, 'the timeout value must be between 1 and 30 seconds'))
-  const versions = textsAt(webhook, 'admissionReviewVersions')
-  if (versions.length === 0) out.push(required(`${path}.admissionReviewVersions`, 'must specify one of v1, v1beta1'))
-  else if (!versions.includes('v1'))
-    out.push(invalid(`${path}.admissionReviewVersions`, versions, 'must include at least one of v1'))
-  if (listAt(webhook, 'matchConditions').length > 0)
-    out.push(forbidden(`${path}.matchConditions`, 'the development cluster can not evaluate CEL yet'))
   return out
+}
+
+function versionProblems(webhook: Tree, path: string): FieldProblem[] {
+  const versions = textsAt(webhook, 'admissionReviewVersions')
+  const at = `${path}.admissionReviewVersions`
+  if (versions.length === 0) return [required(at, 'must specify one of v1, v1beta1')]
+  if (versions.includes('v1')) return []
+  if (versions.includes('v1beta1'))
+    return [forbidden(at, 'the development cluster asks webhooks only in version v1 of AdmissionReview')]
+  return [invalid(at, versions, 'must include at least one of v1, v1beta1')]
+}
+
+const maxConditions = 64
+
+function conditionProblems(webhook: Tree, path: string): FieldProblem[] {
+  const conditions = treesAt(webhook, 'matchConditions')
+  const at = `${path}.matchConditions`
+  const out: FieldProblem[] = conditions.length > maxConditions ? [tooMany(at, conditions.length, maxConditions)] : []
+  const seen = new Set<string>()
+  conditions.forEach((condition, index) => {
+    const here = `${at}[${index}]`
+    const text = (textAt(condition, 'expression') ?? '').trim()
+    const fault = text === '' ? undefined : compilationFault(text)
+    if (text === '') out.push(required(`${here}.expression`))
+    else if (fault !== undefined) out.push(invalid(`${here}.expression`, text, fault))
+    const name = textAt(condition, 'name') ?? ''
+    const problem = name === '' ? undefined : qualifiedNameProblem(name)
+    if (name === '') out.push(required(`${here}.name`))
+    else if (problem) out.push(invalid(`${here}.name`, name, problem))
+    if (name !== '' && seen.has(name)) out.push(duplicate(`${here}.name`, name))
+    seen.add(name)
+  })
+  return out
+}
+
+function compilationFault(text: string): string | undefined {
+  try {
+    compileCondition(text)
+    return undefined
+  } catch (error) {
+    if (error instanceof CompilationError) return error.message
+    throw error
+  }
 }
 
 function ruleProblems(webhook: Tree, path: string): FieldProblem[] {

@@ -6,9 +6,9 @@ import { matchesLabels, readLabelSelector } from '../store/selectors.ts'
 import { at, ensureTree, equal, isTree, numberAt, setDefault, type Tree, textAt, textMapAt, treeAt } from '../tree.ts'
 import type { BuiltInKind } from './built-in.ts'
 import { ageColumn, column, countColumn, nameColumn, templateColumns } from './columns.ts'
-import { annotationProblems, labelProblems } from './metadata-rules.ts'
 import { fillPodSpec } from './pods/pod-defaults.ts'
-import { podSpecProblems } from './pods/pod-rules.ts'
+import { labelSelectorProblems } from './templates/label-selector-rules.ts'
+import { podTemplateProblems } from './templates/pod-template-rules.ts'
 
 const scale = {
   specReplicasPath: ['spec', 'replicas'],
@@ -33,6 +33,8 @@ const replicaSetColumns: readonly Column[] = [
   ...templateColumns,
 ]
 
+const deploymentCounters = ['replicas', 'updatedReplicas', 'readyReplicas', 'availableReplicas', 'unavailableReplicas']
+
 export const deploymentKind: BuiltInKind = {
   group: 'apps',
   version: 'v1',
@@ -44,12 +46,14 @@ export const deploymentKind: BuiltInKind = {
   subresources: { status: true, scale },
   columns: deploymentColumns,
   generation: 'spec',
+  statusLeaves: [['metadata', 'labels']],
   fillDefaults: (object) => {
     const spec = ensureTree(object, 'spec')
     setDefault(spec, 'replicas', 1)
     setDefault(spec, 'revisionHistoryLimit', 10)
     setDefault(spec, 'progressDeadlineSeconds', 600)
     const strategy = ensureTree(spec, 'strategy')
+    if (strategy['type'] === '') delete strategy['type']
     setDefault(strategy, 'type', 'RollingUpdate')
     if (strategy['type'] === 'RollingUpdate') {
       setDefault(ensureTree(strategy, 'rollingUpdate'), 'maxUnavailable', '25%')
@@ -57,10 +61,26 @@ export const deploymentKind: BuiltInKind = {
     }
     fillTemplate(spec)
   },
+  prepareCreate: (object) => {
+    object['status'] = {}
+  },
+  // Its ReplicaSets get its annotations, so a change of one is work for the controller.
+  prepareUpdate: (object, before) => {
+    if (!equal(object.metadata.annotations ?? {}, before.metadata.annotations ?? {}))
+      object.metadata.generation = (before.metadata.generation ?? 0) + 1
+  },
   validate: (object, before) => [
-    ...controllerProblems(object, before, 'deployment'),
+    ...notNegative(object, 'spec', 'replicas'),
+    ...controllerProblems(object),
     ...strategyProblems(treeAt(object, 'spec', 'strategy')),
+    ...notNegative(object, 'spec', 'minReadySeconds', 'revisionHistoryLimit'),
     ...deadlineProblems(object),
+    ...selectorChangeProblems(object, before),
+  ],
+  validateStatus: (object, before) => [
+    ...notNegative(object, 'status', 'observedGeneration', ...deploymentCounters, 'collisionCount'),
+    ...counterProblems(object, ['updatedReplicas', 'readyReplicas', 'availableReplicas']),
+    ...collisionProblems(object, before),
   ],
 }
 
@@ -75,52 +95,69 @@ export const replicaSetKind: BuiltInKind = {
   subresources: { status: true, scale },
   columns: replicaSetColumns,
   generation: 'spec',
-  selectableFields: ['status.replicas'],
   fillDefaults: (object) => {
     const spec = ensureTree(object, 'spec')
     setDefault(spec, 'replicas', 1)
     fillTemplate(spec)
   },
-  validate: (object, before) => controllerProblems(object, before, 'replicaset'),
+  prepareCreate: (object) => {
+    object['status'] = { replicas: 0 }
+  },
+  validate: (object, before) => [
+    ...notNegative(object, 'spec', 'replicas', 'minReadySeconds'),
+    ...controllerProblems(object),
+    ...selectorChangeProblems(object, before),
+  ],
+  validateStatus: (object) => [
+    ...notNegative(object, 'status', 'replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'),
+    ...counterProblems(object, ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas']),
+  ],
 }
 
 function fillTemplate(spec: Tree): void {
   fillPodSpec(ensureTree(spec, 'template', 'spec'))
+  ensureTree(spec, 'template', 'metadata')
 }
 
-function controllerProblems(object: KubeObject, before: KubeObject | undefined, kind: string): FieldProblem[] {
+function controllerProblems(object: KubeObject): FieldProblem[] {
   const spec = object['spec']
-  const replicas = numberAt(spec, 'replicas') ?? 0
-  const out: FieldProblem[] = []
-  if (replicas < 0) out.push(invalid('spec.replicas', replicas, 'must be greater than or equal to 0'))
   const selector = at(spec, 'selector')
-  out.push(...selectorProblems(selector, kind))
+  const out = selectorProblems(selector)
   const template = at(spec, 'template')
   // A nil selector matches nothing, so the labels never fit it: the API server reports both.
   const requirements = readLabelSelector(selector)
+  if (isTree(selector) && requirements === undefined) {
+    out.push(invalid('spec.selector', selector, 'invalid label selector'))
+    return out
+  }
   const labels = at(template, 'metadata', 'labels')
   const empty = requirements !== undefined && requirements.length === 0
   if (!empty && !(requirements && matchesLabels(requirements, textMapAt(template, 'metadata', 'labels'))))
     out.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'))
   out.push(...templateProblems(template))
-  if (before && !equal(selector, at(before, 'spec', 'selector'))) out.push(immutable('spec.selector', selector))
   return out
 }
 
-function selectorProblems(selector: unknown, kind: string): FieldProblem[] {
+function selectorChangeProblems(object: KubeObject, before: KubeObject | undefined): FieldProblem[] {
+  const selector = at(object, 'spec', 'selector')
+  return before && !equal(selector, at(before, 'spec', 'selector')) ? [immutable('spec.selector', selector)] : []
+}
+
+/** Kubernetes says "deployment" of a ReplicaSet too. */
+function selectorProblems(selector: unknown): FieldProblem[] {
   if (!isTree(selector)) return [required('spec.selector')]
   const requirements = readLabelSelector(selector)
-  if (!requirements) return [invalid('spec.selector', selector, 'invalid label selector')]
-  if (requirements.length === 0) return [invalid('spec.selector', selector, `empty selector is invalid for ${kind}`)]
-  return labelProblems(textMapAt(selector, 'matchLabels'), 'spec.selector.matchLabels')
+  const empty = requirements !== undefined && requirements.length === 0
+  return [
+    ...labelSelectorProblems(selector, 'spec.selector'),
+    ...(empty ? [invalid('spec.selector', selector, 'empty selector is invalid for deployment')] : []),
+  ]
 }
 
 function templateProblems(template: unknown): FieldProblem[] {
   const restart = textAt(template, 'spec', 'restartPolicy')
   return [
-    ...labelProblems(textMapAt(template, 'metadata', 'labels'), 'spec.template.labels'),
-    ...annotationProblems(textMapAt(template, 'metadata', 'annotations'), 'spec.template.annotations'),
-    ...podSpecProblems(at(template, 'spec'), 'spec.template.spec'),
+    ...podTemplateProblems(template, 'spec.template'),
     ...(restart === 'Always' ? [] : [notSupported('spec.template.spec.restartPolicy', restart, ['Always'])]),
     ...(at(template, 'spec', 'activeDeadlineSeconds') === undefined
       ? []
@@ -132,14 +169,71 @@ function templateProblems(template: unknown): FieldProblem[] {
 
 function strategyProblems(strategy: Tree | undefined): FieldProblem[] {
   const type = textAt(strategy, 'type')
-  if (type === 'RollingUpdate') return []
-  if (type !== 'Recreate') return [notSupported('spec.strategy.type', type, ['Recreate', 'RollingUpdate'])]
-  if (!treeAt(strategy, 'rollingUpdate')) return []
+  const rolling = treeAt(strategy, 'rollingUpdate')
+  if (type === 'RollingUpdate') return rolling ? rollingProblems(rolling, 'spec.strategy.rollingUpdate') : []
+  if (type !== 'Recreate') {
+    const shown = { Type: type, RollingUpdate: rolling ?? null }
+    return [notSupported('spec.strategy', shown, ['Recreate', 'RollingUpdate'])]
+  }
+  if (!rolling) return []
   return [forbidden('spec.strategy.rollingUpdate', "may not be specified when strategy `type` is 'Recreate'")]
+}
+
+const percentPattern = /^[0-9]+%$/
+
+function rollingProblems(rolling: Tree, path: string): FieldProblem[] {
+  const { maxUnavailable, maxSurge } = rolling
+  const amount = (value: unknown) =>
+    typeof value === 'number' ? value : percentPattern.test(String(value)) ? Number.parseInt(String(value), 10) : 0
+  const tooMuch = typeof maxUnavailable === 'string' && amount(maxUnavailable) > 100
+  return [
+    ...shareProblems(maxUnavailable, `${path}.maxUnavailable`),
+    ...shareProblems(maxSurge, `${path}.maxSurge`),
+    ...(amount(maxUnavailable) === 0 && amount(maxSurge) === 0
+      ? [invalid(`${path}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0')]
+      : []),
+    ...(tooMuch ? [invalid(`${path}.maxUnavailable`, maxUnavailable, 'must not be greater than 100%')] : []),
+  ]
+}
+
+/** A number of pods or a percentage of them. */
+function shareProblems(value: unknown, field: string): FieldProblem[] {
+  if (typeof value === 'number') return value < 0 ? [invalid(field, value, 'must be greater than or equal to 0')] : []
+  if (percentPattern.test(String(value))) return []
+  const why =
+    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
+  return [invalid(field, value, why)]
 }
 
 function deadlineProblems(object: KubeObject): FieldProblem[] {
   const deadline = numberAt(object, 'spec', 'progressDeadlineSeconds') ?? 600
-  if (deadline > (numberAt(object, 'spec', 'minReadySeconds') ?? 0)) return []
-  return [invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds')]
+  const out = notNegative(object, 'spec', 'progressDeadlineSeconds')
+  if (deadline <= (numberAt(object, 'spec', 'minReadySeconds') ?? 0))
+    out.push(invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds'))
+  return out
+}
+
+function notNegative(object: KubeObject, part: 'spec' | 'status', ...members: readonly string[]): FieldProblem[] {
+  return members.flatMap((member) => {
+    const value = numberAt(object, part, member) ?? 0
+    return value < 0 ? [invalid(`${part}.${member}`, value, 'must be greater than or equal to 0')] : []
+  })
+}
+
+/** No count of some pods is above that of all. */
+function counterProblems(object: KubeObject, members: readonly string[]): FieldProblem[] {
+  const count = (member: string) => numberAt(object, 'status', member) ?? 0
+  const out = members
+    .filter((member) => count(member) > count('replicas'))
+    .map((member) => invalid(`status.${member}`, count(member), 'cannot be greater than status.replicas'))
+  const available = count('availableReplicas')
+  if (available > count('readyReplicas'))
+    out.push(invalid('status.availableReplicas', available, 'cannot be greater than readyReplicas'))
+  return out
+}
+
+function collisionProblems(object: KubeObject, before: KubeObject): FieldProblem[] {
+  const count = numberAt(object, 'status', 'collisionCount') ?? 0
+  if (count >= (numberAt(before, 'status', 'collisionCount') ?? 0)) return []
+  return [invalid('status.collisionCount', count, 'cannot be decremented')]
 }

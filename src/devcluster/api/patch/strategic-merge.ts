@@ -5,113 +5,219 @@
  */
 import { type ListShape, memberShape, type Shape } from '../shapes/shape.ts'
 import { equal, isTree, type Tree } from '../tree.ts'
-import { PatchFailure } from './json-patch.ts'
+import { goText } from './fields/typed-validation.ts'
+import { itemsInOrder } from './item-order.ts'
 
 const orderPrefix = '$setElementOrder/'
 const deletePrefix = '$deleteFromPrimitiveList/'
 
+/** A patch that is none. `form`: its directives are wrong, which is the client's fault; the API server takes the rest for its own. */
+export class StrategicFailure extends Error {
+  override name = 'StrategicFailure'
+  readonly form: boolean
+
+  constructor(message: string, form = false) {
+    super(message)
+    this.form = form
+  }
+}
+
 /** The patched object; neither argument is changed. */
 export function applyStrategicMerge(target: Tree, patch: Tree, shape: Shape): Tree {
-  const directive = patch['$patch']
-  if (directive === 'replace') return without(patch)
-  if (directive === 'delete') return {}
-  if (directive !== undefined && directive !== 'merge')
-    throw new PatchFailure(`Unknown patch type found: ${String(directive)}`)
-  const out: Tree = structuredClone(target)
-  retainKeys(out, patch)
-  for (const [member, value] of Object.entries(patch)) {
-    if (member.startsWith(deletePrefix)) removeValues(out, member.slice(deletePrefix.length), value)
-    else if (!member.startsWith('$')) mergeMember(out, member, value, patch, shape)
+  return mergeTree(structuredClone(target), structuredClone(patch), shape)
+}
+
+/** Changes both. */
+function mergeTree(target: Tree, patch: Tree, shape: Shape): Tree {
+  if (Object.hasOwn(patch, '$patch')) return replaced(patch)
+  retainKeys(target, patch)
+  for (const member of Object.keys(patch))
+    if (member.startsWith(orderPrefix)) mergeOrdered(target, patch, member, shape)
+  for (const [name, value] of Object.entries(patch)) {
+    const isDeletion = name.startsWith(deletePrefix)
+    mergeMember(target, isDeletion ? name.slice(deletePrefix.length) : name, value, shape, isDeletion)
   }
-  for (const [member, order] of Object.entries(patch)) {
-    if (!member.startsWith(orderPrefix)) continue
-    const name = member.slice(orderPrefix.length)
-    if (!(name in patch)) reorder(out, name, order, target, memberShape(shape, name))
-  }
-  return out
+  return target
 }
 
-function without(patch: Tree): Tree {
-  return Object.fromEntries(Object.entries(patch).filter(([member]) => !member.startsWith('$')))
-}
-
-function retainKeys(out: Tree, patch: Tree): void {
-  const keep = patch['$retainKeys']
-  if (keep === undefined) return
-  if (!Array.isArray(keep)) throw new PatchFailure('invalid patch format of retainKeys')
-  for (const member of Object.keys(out)) if (!keep.includes(member)) delete out[member]
-}
-
-function removeValues(out: Tree, member: string, values: unknown): void {
-  const list = out[member]
-  if (!Array.isArray(list) || !Array.isArray(values)) return
-  out[member] = list.filter((item) => !values.some((value) => equal(item, value)))
-}
-
-function mergeMember(out: Tree, member: string, value: unknown, patch: Tree, shape: Shape): void {
+function mergeMember(target: Tree, member: string, value: unknown, shape: Shape, isDeletion: boolean): void {
+  const before = own(target, member)
   const of = memberShape(shape, member)
-  if (value === null) {
-    delete out[member]
-  } else if (isTree(value)) {
-    const before = out[member]
-    if (value['$patch'] === 'delete') delete out[member]
-    else out[member] = applyStrategicMerge(isTree(before) ? before : {}, value, of)
-  } else if (Array.isArray(value) && of.kind === 'list' && (of.mergeKey !== undefined || of.mergeSet)) {
-    const before = out[member]
-    const live: readonly unknown[] = Array.isArray(before) ? before : []
-    const merged = of.mergeKey === undefined ? mergeSet(live, value) : mergeItems(live, value, of, of.mergeKey)
-    out[member] = ordered(merged, patch[orderPrefix + member], live, of.mergeKey)
-  } else {
-    out[member] = structuredClone(value)
-  }
+  if (value === null) delete target[member]
+  else if (before === undefined || typeName(before) !== typeName(value)) {
+    if (!isDeletion) put(target, member, fresh(value))
+  } else if (isTree(before) && isTree(value)) target[member] = mergeTree(before, value, of)
+  else if (Array.isArray(before) && Array.isArray(value)) target[member] = mergeList(before, value, of, isDeletion)
+  else target[member] = value
 }
 
-function mergeSet(live: readonly unknown[], patch: readonly unknown[]): unknown[] {
-  return [...live, ...patch.filter((value) => !live.some((item) => equal(item, value)))]
+/** What a directive names is the client's: "__proto__" and "constructor" are members like others, never JavaScript's. */
+function own(object: Tree, member: string): unknown {
+  if (member === '__proto__') throw new StrategicFailure('a member may not be called "__proto__"', true)
+  return Object.hasOwn(object, member) ? object[member] : undefined
 }
 
-function mergeItems(live: readonly unknown[], patch: readonly unknown[], of: ListShape, key: string): unknown[] {
-  if (patch.some((item) => isTree(item) && item['$patch'] === 'replace'))
-    return patch.filter((item) => !isTree(item) || item['$patch'] !== 'replace').map((item) => structuredClone(item))
-  let out = [...live]
-  for (const item of patch) {
-    if (!isTree(item)) throw new PatchFailure('expected a list of objects in a strategic merge patch')
-    const name = item[key]
-    if (name === undefined)
-      throw new PatchFailure(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`)
-    const index = out.findIndex((other) => isTree(other) && equal(other[key], name))
-    const found = out[index]
-    if (item['$patch'] === 'delete') out = out.filter((other) => !isTree(other) || !equal(other[key], name))
-    else if (isTree(found)) out[index] = applyStrategicMerge(found, item, of.of)
-    else out.push(applyStrategicMerge({}, item, of.of))
-  }
+function replaced(patch: Tree): Tree {
+  const { $patch: directive, ...rest } = patch
+  if (directive === 'replace') return rest
+  if (directive === 'delete') return {}
+  throw new StrategicFailure(`unknown patch type: ${goText(directive)} in map: ${goText(patch)}`)
+}
+
+export function typeName(value: unknown): string {
+  if (value === null) return '%!s(<nil>)'
+  if (Array.isArray(value)) return '[]interface {}'
+  if (isTree(value)) return 'map[string]interface {}'
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64'
+  return typeof value === 'boolean' ? 'bool' : 'string'
+}
+
+function put(target: Tree, member: string, value: unknown): void {
+  if (value === undefined) delete target[member]
+  else target[member] = value
+}
+
+/** Of what was not there before, nulls say nothing. */
+function fresh(value: unknown): unknown {
+  return withoutNulls(plain(value))
+}
+
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls)
+  if (!isTree(value)) return value
+  const members = Object.entries(value).filter(([, content]) => content !== null)
+  return Object.fromEntries(members.map(([member, content]) => [member, withoutNulls(content)]))
+}
+
+/** What carries a directive is not there at all. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain).filter((item) => item !== undefined)
+  if (!isTree(value)) return value
+  if (Object.hasOwn(value, '$patch')) return undefined
+  const out: Tree = {}
+  for (const [member, content] of Object.entries(value)) put(out, member, plain(content))
   return out
 }
 
-function reorder(out: Tree, member: string, order: unknown, target: Tree, shape: Shape): void {
-  const list = out[member]
-  const live = target[member]
-  if (!Array.isArray(list)) return
-  const key = shape.kind === 'list' ? shape.mergeKey : undefined
-  out[member] = ordered(list, order, Array.isArray(live) ? live : [], key)
+function retainKeys(target: Tree, patch: Tree): void {
+  if (!Object.hasOwn(patch, '$retainKeys')) return
+  const keep = patch['$retainKeys']
+  delete patch['$retainKeys']
+  const wrong = new StrategicFailure('invalid patch format of retainKeys', true)
+  if (!Array.isArray(keep)) throw wrong
+  for (const [member, value] of Object.entries(patch)) {
+    if (value === null || member.startsWith(deletePrefix) || member.startsWith(orderPrefix)) continue
+    if (!keep.includes(member)) throw wrong
+  }
+  for (const member of Object.keys(target)) if (!keep.includes(member)) delete target[member]
 }
 
-/** Items that the order names stand in that order; the others keep their place among the live ones. */
-function ordered(items: unknown[], order: unknown, live: readonly unknown[], key: string | undefined): unknown[] {
-  if (!Array.isArray(order)) return items
-  const nameOf = (item: unknown) => (key === undefined ? item : isTree(item) ? item[key] : undefined)
-  const wanted = order.map(nameOf)
-  const position = (list: readonly unknown[], name: unknown) => list.findIndex((other) => equal(other, name))
-  const liveNames = live.map(nameOf)
-  const named = items
-    .filter((item) => position(wanted, nameOf(item)) >= 0)
-    .sort((a, b) => position(wanted, nameOf(a)) - position(wanted, nameOf(b)))
-  const rest = items.filter((item) => position(wanted, nameOf(item)) < 0)
-  const out: unknown[] = []
-  while (named.length > 0 && rest.length > 0) {
-    const left = position(liveNames, nameOf(named[0]))
-    const right = position(liveNames, nameOf(rest[0]))
-    out.push(left >= 0 && right >= 0 && right < left ? rest.shift() : named.shift())
+/** A list whose order the patch gives, and what the patch says of its items. */
+function mergeOrdered(target: Tree, patch: Tree, directive: string, shape: Shape): void {
+  const order = patch[directive]
+  const member = directive.slice(orderPrefix.length)
+  delete patch[directive]
+  const [live, items] = [own(target, member), own(patch, member)]
+  for (const list of [order, live ?? [], items ?? []])
+    if (!Array.isArray(list)) throw new StrategicFailure(`expected a []interface {}, but received a ${typeName(list)}`)
+  const of = memberShape(shape, member)
+  const key = of.kind === 'list' ? of.mergeKey : undefined
+  checkOrder(listOf(items), listOf(order), key)
+  delete patch[member]
+  if (live === undefined && items === undefined) return
+  const merged = mergedItems(live, items, of)
+  if (listOf(live).length + listOf(items).length === 0)
+    throw new StrategicFailure('no elements in any of the given slices')
+  target[member] = itemsInOrder(listOf(merged), listOf(order), listOf(live), key)
+}
+
+function mergedItems(live: unknown, items: unknown, shape: Shape): unknown {
+  if (!Array.isArray(live)) return plain(items)
+  return Array.isArray(items) ? mergeList(live, items, shape, false) : live
+}
+
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
+
+/** What the patch adds or changes must stand in the order in the same order. */
+function checkOrder(items: readonly unknown[], order: readonly unknown[], key: string | undefined): void {
+  if (items.length === 0 || order.length === 0) return
+  const directive = (item: unknown) => (isTree(item) ? item['$patch'] : undefined)
+  const named = items.filter((item) => directive(item) !== 'delete')
+  let next = 0
+  let place = 0
+  while (next < named.length && place < order.length) {
+    const isDirective = directive(named[next]) !== undefined
+    if (isDirective || sameItem(named[next], order[place], key)) next += 1
+    if (!isDirective) place += 1
   }
-  return [...out, ...named, ...rest]
+  if (next < named.length && place >= order.length)
+    throw new StrategicFailure(
+      `The order in patch list:\n${goText(items)}\n doesn't match $setElementOrder list:\n${goText(order)}\n`,
+    )
+}
+
+function sameItem(a: unknown, b: unknown, key: string | undefined): boolean {
+  if (key === undefined) return equal(a, b)
+  return equal(keyOf(a, key), keyOf(b, key))
+}
+
+function keyOf(item: unknown, key: string): unknown {
+  if (!isTree(item)) throw new StrategicFailure(`expected a map[string]interface {}, but received a ${typeName(item)}`)
+  if (!Object.hasOwn(item, key)) throw noMergeKey(item, key)
+  return item[key]
+}
+
+const noMergeKey = (item: Tree, key: string) =>
+  new StrategicFailure(`map: ${goText(item)} does not contain declared merge key: ${key}`)
+
+function mergeList(live: unknown[], patch: unknown[], shape: Shape, isDeletion: boolean): unknown[] {
+  const merges = shape.kind === 'list' && (shape.mergeKey !== undefined || shape.mergeSet)
+  if (!isDeletion && !merges) return patch
+  if (live.length === 0 && patch.length === 0) return live
+  if (isDeletion) return live.filter((item) => !patch.some((value) => equal(item, value)))
+  checkTypes([live, patch])
+  if (shape.kind !== 'list' || shape.mergeKey === undefined || !isTree([...live, ...patch][0])) {
+    const merged = [...live, ...patch].filter(
+      (item, index, all) => all.findIndex((other) => equal(other, item)) === index,
+    )
+    return itemsInOrder(merged, patch, live, undefined)
+  }
+  return mergeItems(live, patch, shape, shape.mergeKey)
+}
+
+function checkTypes(lists: readonly (readonly unknown[])[]): void {
+  const types = new Set(lists.flat().map(typeName))
+  if (types.has('[]interface {}')) throw new StrategicFailure('lists of lists are not supported', true)
+  if (types.size > 1)
+    throw new StrategicFailure(`list element types are not identical: [${lists.map(goText).join(' ')}]`)
+}
+
+function mergeItems(live: readonly unknown[], patch: readonly unknown[], shape: ListShape, key: string): unknown[] {
+  const isSame = (item: unknown, name: unknown) => isTree(item) && Object.hasOwn(item, key) && equal(item[key], name)
+  let left = [...live]
+  let plain: Tree[] = []
+  let replaces = false
+  for (const item of patch.filter(isTree)) {
+    const directive = item['$patch']
+    if (directive === undefined) plain.push(item)
+    else if (directive === 'replace') replaces = true
+    else if (directive === 'delete') {
+      if (!Object.hasOwn(item, key)) throw noMergeKey(item, key)
+      left = left.filter((other) => !isSame(other, item[key]))
+    } else if (directive === 'merge') throw new StrategicFailure('merging lists cannot yet be specified in the patch')
+    else throw new StrategicFailure(`unknown patch type: ${goText(directive)} in map: ${goText(item)}`)
+  }
+  if (replaces) {
+    left = plain
+    plain = []
+  }
+  const merged = [...left]
+  for (const item of plain) {
+    const name = keyOf(item, key)
+    const index = merged.findIndex((other) => isSame(other, name))
+    const known = merged[index]
+    if (isTree(known)) merged[index] = mergeTree(known, item, shape.of)
+    else merged.push(item)
+  }
+  return itemsInOrder(merged, plain, left, key)
 }

@@ -1,6 +1,8 @@
-/** Request bodies: JSON or YAML in, plain trees out. */
-import { badRequest, StatusError, unsupportedMediaType } from '../status.ts'
+/** Request bodies: JSON, YAML or protobuf in, plain trees out. */
+import { type ExpectedKind, jsonOfProtobuf, protobufType } from '../protobuf/request-body.ts'
+import { badRequest, unsupportedMediaType } from '../status.ts'
 import { isTree, type Tree, treeProblem } from '../tree.ts'
+import type { ApiRequest } from '../wire.ts'
 
 export const mediaTypes = {
   json: 'application/json',
@@ -23,20 +25,24 @@ export async function readObject(
 ): Promise<Tree> {
   const type = mediaTypeOf(headers)
   if (type === mediaTypes.yaml) return readYaml(body)
-  if (type === 'application/vnd.kubernetes.protobuf') throw noProtobuf()
-  if (type !== '' && type !== mediaTypes.json) throw unsupportedMediaType([mediaTypes.json, mediaTypes.yaml])
+  if (type !== '' && type !== mediaTypes.json)
+    throw unsupportedMediaType([mediaTypes.json, mediaTypes.yaml, protobufType])
   const value = parseJson(body, kind)
+  // To Go null is an object that nobody filled.
+  if (value === null) return {}
   if (!isTree(value)) throw unrecognized(kind, 'json parse error: not an object')
   return value
 }
 
-/** What `kubectl create` sends of built-in kinds. */
-function noProtobuf(): StatusError {
-  return new StatusError(
-    415,
-    'UnsupportedMediaType',
-    'the development cluster takes JSON and YAML, not protobuf: add --dry-run=client -o yaml and pipe it into kubectl apply -f -',
-  )
+/** The request as if its body had come as JSON; `expected` is what a protobuf body is taken for where it does not say. */
+export function withTextBody(request: ApiRequest, expected: ExpectedKind): ApiRequest {
+  if (mediaTypeOf(request.headers) !== protobufType || !['POST', 'PUT', 'DELETE'].includes(request.method))
+    return request
+  const bytes = request.bytes ?? Buffer.from(request.body ?? '')
+  // A deletion without options has a type and no body.
+  if (bytes.length === 0 && request.method === 'DELETE') return request
+  const body = jsonOfProtobuf(bytes, expected)
+  return { ...request, body, headers: { ...request.headers, 'content-type': mediaTypes.json } }
 }
 
 export function parseJson(body: string, kind: string): unknown {
@@ -60,7 +66,7 @@ export async function readYaml(body: string): Promise<Tree> {
   const yaml = await import('yaml')
   let value: unknown
   try {
-    value = yaml.parse(body, { version: '1.1', maxAliasCount: 100, logLevel: 'silent' })
+    value = yaml.parse(body, { version: '1.1', uniqueKeys: false, maxAliasCount: 100, logLevel: 'silent' })
   } catch (error) {
     throw badRequest(`error decoding YAML: ${error instanceof Error ? error.message : ''}`)
   }

@@ -1,33 +1,40 @@
 /** Requests for objects: from verb and path to the reader, the writer, the remover or a subresource. */
 import type { KubeObject } from '../../../kube/client.ts'
 import type { Clock } from '../../../lib/clock.ts'
+import { unservedSubresource } from '../discovery/served-kind.ts'
 import type { Access } from '../identity/authorizer.ts'
-import { answerTokenRequest } from '../identity/reviews.ts'
-import type { TokenIssuer } from '../identity/token-issuer.ts'
+import { asksWatch } from '../identity/request-access.ts'
+import type { TokenRequests } from '../identity/token-request.ts'
 import type { User } from '../identity/user.ts'
 import { applyMergePatch } from '../patch/merge-patch.ts'
 import { externalOf } from '../resource.ts'
-import { badRequest, conflict, methodNotAllowed, notFound, StatusError } from '../status.ts'
+import { badRequest, conflict, methodNotAllowed, notFound, StatusError, unknownResource } from '../status.ts'
 import type { ObjectStore } from '../store/object-store.ts'
-import { isTree, type Tree, textAt } from '../tree.ts'
-import { type ApiResponse, jsonResponse, textResponse } from '../wire.ts'
-import { parseJson, readObject } from './body.ts'
+import { textAt } from '../tree.ts'
+import { type ApiResponse, jsonResponse } from '../wire.ts'
+import { mediaTypeOf, parseJson, readObject } from './body.ts'
 import { fieldValidationOf, isDryRun, managerOf, type RequestContext } from './context.ts'
-import { decodeDocument } from './decode.ts'
-import { filterOf, listObjects } from './object-reader.ts'
-import { type ObjectRemover, readDeleteOptions } from './object-remover.ts'
-import type { ObjectWriter, WriteRequest } from './object-writer.ts'
-import { patchObject } from './patch-request.ts'
+import { checkPlace, decodeDocument } from './decode.ts'
+import { deleteOptionsOf } from './deletion/delete-options.ts'
+import type { ObjectRemover } from './deletion/object-remover.ts'
+import { repetitions } from './duplicate-fields.ts'
+import { type ObjectWriter, timestamp, type WriteRequest } from './object-writer.ts'
+import { patchObject } from './patching/patch-request.ts'
 import { type KubeletCall, podLogs } from './pod-logs.ts'
+import { bindPod } from './pods/binding.ts'
+import { evictionOptions, markEvicted, refuseOtherKind } from './pods/eviction.ts'
+import { listObjects } from './reading/list-objects.ts'
+import { parseVersion, readListOptions, tooLargeVersion, unreadableVersion } from './reading/list-options.ts'
+import { answerForm, presenterFor } from './reading/presenter.ts'
+import { watchObjects } from './reading/watch-objects.ts'
 import { applyScale, scaleOf } from './scale.ts'
-import { answerForm, presenterFor } from './table.ts'
-import { watchObjects } from './watch-objects.ts'
+import { checkWriteOptions } from './write-options.ts'
 
 export interface ObjectEndpointOptions {
   readonly store: ObjectStore
   readonly writer: ObjectWriter
   readonly remover: ObjectRemover
-  readonly tokens: TokenIssuer
+  readonly tokenRequests: TokenRequests
   /** Throws the refusal. */
   readonly authorize: (user: User, access: Access) => void
   readonly clock: Clock
@@ -36,7 +43,7 @@ export interface ObjectEndpointOptions {
   readonly stopping: AbortSignal
 }
 
-export const isWatch = (query: URLSearchParams) => ['true', '1'].includes(query.get('watch') ?? '')
+const createdOnly = ['pods/binding', 'pods/eviction', 'serviceaccounts/token']
 
 export class ObjectEndpoint {
   readonly #options: ObjectEndpointOptions
@@ -67,7 +74,7 @@ export class ObjectEndpoint {
     if (method === 'GET') return this.#list(context)
     if (context.resource.namespaced && context.namespace === undefined) throw methodNotAllowed()
     if (method === 'POST') return this.#post(context)
-    if (method === 'DELETE') return this.#deleteCollection(context)
+    if (method === 'DELETE' && context.resource.collectionDelete !== false) return this.#deleteCollection(context)
     throw methodNotAllowed()
   }
 
@@ -78,8 +85,8 @@ export class ObjectEndpoint {
 
   async #list(context: RequestContext): Promise<ApiResponse> {
     const presenter = this.#presenter(context)
-    if (!isWatch(context.query)) return jsonResponse(200, presenter.list(listObjects(this.#options.store, context)))
-    const tools = { ...this.#options, present: presenter.event }
+    if (!asksWatch(context.query)) return jsonResponse(200, presenter.list(listObjects(this.#options.store, context)))
+    const tools = { ...this.#options, presenter }
     return { status: 200, headers: { 'content-type': 'application/json' }, body: watchObjects(tools, context) }
   }
 
@@ -91,8 +98,11 @@ export class ObjectEndpoint {
   }
 
   async #get(context: RequestContext): Promise<ApiResponse> {
-    if (isWatch(context.query)) return this.#list(context)
     const presenter = this.#presenter(context)
+    const asked = context.query.get('resourceVersion') ?? ''
+    const version = asked === '' ? 0 : parseVersion(asked)
+    if (version === undefined) throw unreadableVersion(asked)
+    if (version > this.#options.store.version) throw tooLargeVersion(version, this.#options.store.version)
     return jsonResponse(200, presenter.one(externalOf(context.resource, this.#existing(context))))
   }
 
@@ -110,26 +120,44 @@ export class ObjectEndpoint {
     }
   }
 
-  async #decoded(context: RequestContext): Promise<KubeObject> {
+  async #decoded(context: RequestContext, options: 'CreateOptions' | 'UpdateOptions'): Promise<KubeObject> {
+    checkWriteOptions(context.query, options)
     const document = await readObject(context.body, context.headers, context.resource.kind)
     const validation = fieldValidationOf(context.query)
-    return decodeDocument(context.resource, document, { validation, warnings: context.warnings })
+    const repeated = validation === 'Ignore' ? [] : await repetitions(context.body, mediaTypeOf(context.headers))
+    return decodeDocument(context.resource, document, { validation, warnings: context.warnings, repetitions: repeated })
   }
 
   async #post(context: RequestContext): Promise<ApiResponse> {
-    const object = await this.#decoded(context)
+    const object = await this.#decoded(context, 'CreateOptions')
     context.resource.fillDefaults?.(object)
     const created = await this.#options.writer.create(this.#writeRequest(context), object)
     return jsonResponse(201, this.#presenter(context).one(created))
   }
 
   async #put(context: RequestContext): Promise<ApiResponse> {
-    const object = await this.#decoded(context)
+    const object = await this.#decoded(context, 'UpdateOptions')
+    if (!object.metadata.name)
+      throw badRequest(
+        `the name of the object (${context.name} based on URL) was undeterminable: name must be provided`,
+      )
+    const presenter = this.#presenter(context)
+    const { resource, namespace, name = '', subresource, user } = context
+    checkPlace(object, namespace, name)
+    if (resource.createOnUpdate && !subresource && !this.#options.store.get(resource.collection, namespace, name)) {
+      const { group, plural } = resource
+      // Who may only change things must not make them this way.
+      this.#options.authorize(user, { verb: 'create', group, resource: plural, subresource, namespace, name })
+      resource.fillDefaults?.(object)
+      // Of what is not there any version may be named.
+      delete object.metadata.resourceVersion
+      return jsonResponse(201, presenter.one(await this.#options.writer.create(this.#writeRequest(context), object)))
+    }
     const updated = await this.#options.writer.update(this.#writeRequest(context), {
       version: 'required',
       build: () => structuredClone(object),
     })
-    return jsonResponse(200, this.#presenter(context).one(updated))
+    return jsonResponse(200, presenter.one(updated))
   }
 
   async #patch(context: RequestContext): Promise<ApiResponse> {
@@ -139,9 +167,11 @@ export class ObjectEndpoint {
 
   async #delete(context: RequestContext): Promise<ApiResponse> {
     const { resource, namespace, name = '', user, warnings } = context
-    const options = readDeleteOptions(context.query, await readDeleteBody(context))
+    const options = await deleteOptionsOf(context, () => readBody(context, 'DeleteOptions'))
     const { gone, object } = await this.#options.remover.remove({ resource, namespace, name, user, warnings, options })
-    if (!gone) return jsonResponse(200, this.#presenter(context).one(object))
+    // An old client that asked not to orphan is told that the rest takes its time.
+    const status = !gone && options.orphanDependents === false ? 202 : 200
+    if (!gone || resource.answersDeleted) return jsonResponse(status, this.#presenter(context).one(object))
     const details = {
       name,
       ...(resource.group === '' ? {} : { group: resource.group }),
@@ -153,15 +183,17 @@ export class ObjectEndpoint {
 
   async #deleteCollection(context: RequestContext): Promise<ApiResponse> {
     const { resource, user, warnings } = context
-    const options = readDeleteOptions(context.query, await readDeleteBody(context))
-    const filter = filterOf(context)
+    const { filter } = readListOptions(context)
+    const options = await deleteOptionsOf(context, () => readBody(context, 'DeleteOptions'))
+    const version = String(this.#options.store.version)
     const found = this.#options.store.list(resource.collection).map((stored) => externalOf(resource, stored))
-    const items: KubeObject[] = []
-    for (const object of found.filter((candidate) => filter.matches(candidate))) {
-      const { namespace, name = '' } = object.metadata
-      items.push((await this.#options.remover.remove({ resource, namespace, name, user, warnings, options })).object)
+    // They are answered as they were found.
+    const items = found.filter((candidate) => filter.matches(candidate))
+    for (const { metadata } of items) {
+      const { namespace, name = '' } = metadata
+      await this.#options.remover.remove({ resource, namespace, name, user, warnings, options }).catch(unlessGone)
     }
-    return jsonResponse(200, this.#presenter(context).list({ items, version: String(this.#options.store.version) }))
+    return jsonResponse(200, this.#presenter(context).list({ items, version }))
   }
 
   async #subresource(method: string, context: RequestContext): Promise<ApiResponse> {
@@ -176,16 +208,13 @@ export class ObjectEndpoint {
       case 'POST pods/eviction':
         return this.#evict(context)
       case 'POST serviceaccounts/token':
-        return jsonResponse(
-          201,
-          answerTokenRequest(
-            this.#options,
-            this.#existing(context),
-            await readObject(context.body, context.headers, 'TokenRequest'),
-          ),
-        )
-      default:
-        return textResponse(404, '404 page not found\n')
+        return jsonResponse(201, await this.#options.tokenRequests.answer(context, this.#existing(context)))
+      default: {
+        if (createdOnly.includes(`${resource.collection}/${subresource}`)) throw methodNotAllowed()
+        const refused = unservedSubresource(resource.collection, subresource ?? '')
+        if (refused) throw new StatusError(501, 'NotImplemented', refused)
+        throw unknownResource()
+      }
     }
   }
 
@@ -216,51 +245,28 @@ export class ObjectEndpoint {
 
   /** The scheduler's only write: a pod gets its node, once. */
   async #bind(context: RequestContext): Promise<ApiResponse> {
-    const body = await readObject(context.body, context.headers, 'Binding')
-    const node = textAt(body, 'target', 'name') ?? ''
-    if (node === '') throw badRequest('target.name: Required value')
-    const { store } = this.#options
-    const pod = this.#existing(context)
-    const name = pod.metadata.name ?? ''
-    if (pod.metadata.deletionTimestamp)
-      throw conflict(
-        { group: '', plural: 'pods/binding' },
-        name,
-        `pod ${name} is being deleted, cannot be assigned to a host`,
-      )
-    const bound = textAt(pod, 'spec', 'nodeName')
-    if (bound)
-      throw conflict({ group: '', plural: 'pods/binding' }, name, `pod ${name} is already assigned to node "${bound}"`)
-    const spec: Tree = isTree(pod['spec']) ? pod['spec'] : {}
-    const now = `${new Date(this.#options.clock.now()).toISOString().slice(0, 19)}Z`
-    const scheduled = { type: 'PodScheduled', status: 'True', lastProbeTime: null, lastTransitionTime: now }
-    const status: Tree = isTree(pod['status']) ? pod['status'] : {}
-    const conditions = Array.isArray(status['conditions']) ? status['conditions'] : []
-    const after: KubeObject = {
-      ...pod,
-      spec: { ...spec, nodeName: node },
-      status: { ...status, conditions: [...conditions, scheduled] },
-    }
-    if (!isDryRun(context.query) && !store.put('pods', after, pod))
-      throw conflict({ group: '', plural: 'pods/binding' }, name, 'the object has been modified')
-    return jsonResponse(201, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 })
+    const body = await readBody(context, 'Binding')
+    const nowText = timestamp(this.#options.clock.now())
+    bindPod({ store: this.#options.store, nowText, dryRun: isDryRun(context.query) }, this.#existing(context), body)
+    return jsonResponse(201, succeeded)
   }
 
-  /** There are no disruption budgets here, so an eviction is a deletion. */
   async #evict(context: RequestContext): Promise<ApiResponse> {
     const { resource, namespace, name = '', user, warnings } = context
-    const body = await readObject(context.body, context.headers, 'Eviction')
-    const asked = body['deleteOptions']
-    const options = readDeleteOptions(context.query, isTree(asked) ? asked : {})
+    const body = await readBody(context, 'Eviction')
+    refuseOtherKind(body)
+    const options = evictionOptions(body, name, isDryRun(context.query))
+    const pod = this.#existing(context)
+    if (!options.dryRun) markEvicted(this.#options.store, pod, timestamp(this.#options.clock.now()))
     await this.#options.remover.remove({ resource, namespace, name, user, warnings, options })
-    return jsonResponse(201, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 })
+    return jsonResponse(201, succeeded)
   }
 }
 
-async function readDeleteBody(context: RequestContext): Promise<Tree> {
-  if (context.body.trim() === '') return {}
-  const options = await readObject(context.body, context.headers, 'DeleteOptions')
-  if (options['kind'] !== undefined && options['kind'] !== 'DeleteOptions')
-    throw new StatusError(400, 'BadRequest', `cannot convert ${String(options['kind'])} to DeleteOptions`)
-  return options
+const succeeded = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }
+
+const readBody = (context: RequestContext, kind: string) => readObject(context.body, context.headers, kind)
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof StatusError) || error.code !== 404) throw error
 }

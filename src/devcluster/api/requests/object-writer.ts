@@ -3,15 +3,17 @@ import type { KubeObject, ManagedFieldsEntry } from '../../../kube/client.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import { type RandomBytes, uuid } from '../../../lib/random.ts'
 import type { Admission } from '../admission/admission.ts'
-import { type FieldProblem, invalid } from '../field-problem.ts'
+import { type FieldProblem, immutable, invalid } from '../field-problem.ts'
 import type { User } from '../identity/user.ts'
 import { metadataProblems, metadataUpdateProblems } from '../kinds/metadata-rules.ts'
-import { recordUpdate, type WriteMark } from '../patch/managed-fields.ts'
-import { externalOf, groupVersionOf, type Resource, storedOf } from '../resource.ts'
-import { alreadyExists, conflict, invalidObject, notFound, staleVersion } from '../status.ts'
+import { keepTimes, recordUpdate } from '../patch/managed-fields.ts'
+import { externalOf, type Resource, storedOf } from '../resource.ts'
+import { writeZeros } from '../shapes/zero-values.ts'
+import { alreadyExists, conflict, invalidObject, notFound, StatusError, staleVersion } from '../status.ts'
 import type { ObjectStore } from '../store/object-store.ts'
-import { equal, type Tree } from '../tree.ts'
+import { at, equal, type Tree } from '../tree.ts'
 import { checkPlace, normalize } from './decode.ts'
+import { ownershipRules } from './ownership.ts'
 
 export interface ObjectWriterOptions {
   readonly store: ObjectStore
@@ -38,7 +40,7 @@ export interface UpdatePlan {
   /** 'required': without a resourceVersion in it, the new state is refused unless the kind allows that (PUT). */
   readonly version: 'optional' | 'required'
   /** Server-side apply decides ownership itself. */
-  readonly managedFields?: () => ManagedFieldsEntry[]
+  readonly managedFields?: () => ManagedFieldsEntry[] | undefined
 }
 
 /** Races that nobody asked to be told of are tried again. */
@@ -61,14 +63,19 @@ export class ObjectWriter {
   async create(
     request: WriteRequest,
     object: KubeObject,
-    managedFields?: () => ManagedFieldsEntry[],
+    managedFields?: () => ManagedFieldsEntry[] | undefined,
   ): Promise<KubeObject> {
     const { resource } = request
     checkPlace(object, request.namespace, request.name)
+    writeZeros(object, resource.shape)
+    // Who sent what, before others write into it.
+    setOwners(object, managedFields ? managedFields() : recordUpdate(undefined, object, this.#rules(request)))
+    const owners = object.metadata.managedFields
     const admitted = await this.#admission.admit({
       ...request,
       operation: 'CREATE',
       name: object.metadata.name ?? '',
+      pathName: request.name,
       object,
       before: undefined,
       options: this.#options('CreateOptions', request),
@@ -77,10 +84,21 @@ export class ObjectWriter {
     this.#prepareNew(resource, fresh)
     const problems = [...metadataProblems(resource, fresh), ...(resource.validate?.(fresh, undefined) ?? [])]
     this.#refuse(resource, fresh, problems)
-    fresh.metadata.managedFields = managedFields
-      ? managedFields()
-      : recordUpdate(undefined, fresh, resource.shape, this.#mark(request))
+    request.warnings.push(...(resource.warningsOf?.(fresh) ?? []))
+    setOwners(fresh, owners)
     const { namespace, name = '' } = fresh.metadata
+    await this.#admission.review?.({
+      ...request,
+      operation: 'CREATE',
+      name,
+      pathName: request.name,
+      object: structuredClone(fresh),
+      before: undefined,
+      options: this.#options('CreateOptions', request),
+    })
+    // The API server does not take it for the client's fault.
+    if (!request.dryRun && namesVersion(fresh))
+      throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created')
     if (this.#store.get(resource.collection, namespace, name)) throw alreadyExists(resource, name)
     if (request.dryRun) return fresh
     const stored = this.#store.put(resource.collection, storedOf(resource, fresh), undefined)
@@ -95,13 +113,13 @@ export class ObjectWriter {
       metadata.name = metadata.generateName.slice(0, 58) + this.#suffix()
     metadata.uid = uuid(this.#random)
     metadata.creationTimestamp = timestamp(this.#clock.now())
-    for (const member of ['resourceVersion', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink'] as const)
+    for (const member of ['deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink'] as const)
       delete (metadata as Tree)[member]
     delete metadata.managedFields
-    delete metadata.generation
     if (resource.generation !== 'none') metadata.generation = 1
     if (resource.subresources.status && resource.subresources.statusOnCreate !== 'kept') delete object['status']
     resource.prepareCreate?.(object)
+    writeZeros(object, resource.shape)
   }
 
   /** Five letters and digits that read unambiguously. */
@@ -128,11 +146,14 @@ export class ObjectWriter {
     const built = normalize(resource, await plan.build(structuredClone(before)))
     checkPlace(built, request.namespace, name)
     const asked = this.#checkPreconditions(request, plan, built, before)
+    const owners = plan.managedFields ? plan.managedFields() : recordUpdate(before, built, this.#rules(request))
+    setOwners(built, owners)
     this.#isolate(request, built, before)
     const admitted = await this.#admission.admit({
       ...request,
       operation: 'UPDATE',
       name,
+      pathName: name,
       object: built,
       before,
       options: this.#options('UpdateOptions', request),
@@ -141,12 +162,22 @@ export class ObjectWriter {
     this.#isolate(request, after, before)
     this.#prepareChanged(request, after, before)
     this.#refuse(resource, after, this.#updateProblems(request, after, before))
-    after.metadata.managedFields = plan.managedFields
-      ? plan.managedFields()
-      : recordUpdate(before, after, resource.shape, this.#mark(request))
-    if (after.metadata.managedFields.length === 0) delete after.metadata.managedFields
+    request.warnings.push(...(resource.warningsOf?.(after) ?? []))
+    setOwners(after, owners)
+    await this.#admission.review?.({
+      ...request,
+      operation: 'UPDATE',
+      name,
+      pathName: name,
+      object: structuredClone(after),
+      before,
+      options: this.#options('UpdateOptions', request),
+    })
     after.metadata.resourceVersion = before.metadata.resourceVersion
-    if (request.dryRun || equal(after, before)) return after
+    const same = structuredClone(after)
+    keepTimes(same, before)
+    if (equal(same, before)) return same
+    if (request.dryRun) return after
     const written = this.#write(resource, stored, storedOf(resource, after))
     if (written) return externalOf(resource, written)
     if (asked) throw conflict(resource, name, staleVersion)
@@ -157,17 +188,17 @@ export class ObjectWriter {
   #checkPreconditions(request: WriteRequest, plan: UpdatePlan, built: KubeObject, before: KubeObject): boolean {
     const { resource, name = '' } = request
     const { uid, resourceVersion } = built.metadata
-    if (uid && uid !== before.metadata.uid)
-      throw conflict(
-        resource,
-        name,
-        `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${before.metadata.uid}`,
-      )
+    if (plan.version === 'required' && uid && uid !== before.metadata.uid)
+      throw conflict(resource, name, uidMismatch(resource, before, uid, before.metadata.uid ?? ''))
     if (!resourceVersion || resourceVersion === '0') {
       if (plan.version === 'required' && !resource.unconditionalUpdate)
-        throw invalidObject(resource, name, [invalid('metadata.resourceVersion', 0, 'must be specified for an update')])
+        // The API server names the resource here, where it names the kind elsewhere.
+        throw invalidObject({ group: resource.group, kind: resource.plural }, name, [
+          invalid('metadata.resourceVersion', 0, 'must be specified for an update'),
+        ])
       return false
     }
+    if (!/^\d+$/.test(resourceVersion)) throw unreadableVersion(resourceVersion)
     if (resourceVersion !== before.metadata.resourceVersion) throw conflict(resource, name, staleVersion)
     // A patch starts from the live object: its version is there without anyone having named it.
     return plan.version === 'required'
@@ -178,9 +209,11 @@ export class ObjectWriter {
     if (request.subresource === 'status') {
       const { status } = object
       for (const member of Object.keys(object)) if (member !== 'metadata') delete object[member]
-      const managedFields = object.metadata.managedFields
+      const { metadata } = object
       Object.assign(object, structuredClone(before))
-      if (managedFields) object.metadata = { ...object.metadata, managedFields }
+      // A built-in kind's metadata may be written along (controllers annotate that way), a custom one's may not.
+      if (!request.resource.custom) object.metadata = restored(metadata, before, request.resource)
+      else if (metadata.managedFields) object.metadata = { ...object.metadata, managedFields: metadata.managedFields }
       if (status === undefined) delete object['status']
       else object['status'] = status
     } else if (request.resource.subresources.status) {
@@ -192,12 +225,19 @@ export class ObjectWriter {
   #prepareChanged(request: WriteRequest, object: KubeObject, before: KubeObject): void {
     const { resource } = request
     const { metadata } = object
-    const owned = ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generation'] as const
-    for (const member of owned) {
+    // What a client leaves out stays; what it sets otherwise is refused later. Who knows none of a deletion does not stop it.
+    metadata.uid ||= before.metadata.uid
+    for (const member of ['creationTimestamp', 'generation'] as const) {
       if (before.metadata[member] === undefined) delete metadata[member]
       else (metadata as Tree)[member] = before.metadata[member]
     }
-    if (request.subresource === 'status') return
+    for (const member of ['deletionTimestamp', 'deletionGracePeriodSeconds'] as const)
+      if (!metadata[member] && before.metadata[member] !== undefined)
+        (metadata as Tree)[member] = before.metadata[member]
+    if (request.subresource === 'status') {
+      resource.prepareStatus?.(object, before)
+      return
+    }
     resource.prepareUpdate?.(object, before)
     if (resource.generation !== 'none' && changesGeneration(resource, object, before))
       metadata.generation = (before.metadata.generation ?? 0) + 1
@@ -205,11 +245,13 @@ export class ObjectWriter {
 
   #updateProblems(request: WriteRequest, object: KubeObject, before: KubeObject): FieldProblem[] {
     const { resource } = request
-    if (request.subresource === 'status') return [...(resource.validateStatus?.(object, before) ?? [])]
+    const rules = request.subresource === 'status' ? resource.validateStatus : resource.validate
+    const { uid } = object.metadata
     return [
       ...metadataProblems(resource, object),
+      ...(uid === before.metadata.uid ? [] : [immutable('metadata.uid', uid)]),
       ...metadataUpdateProblems(object, before),
-      ...(resource.validate?.(object, before) ?? []),
+      ...(rules?.(object, before) ?? []),
     ]
   }
 
@@ -223,17 +265,12 @@ export class ObjectWriter {
   }
 
   #refuse(resource: Resource, object: KubeObject, problems: readonly FieldProblem[]): void {
-    if (problems.length > 0) throw invalidObject(resource, object.metadata.name ?? '', problems)
+    const { kind, errorGroup = resource.group } = resource
+    if (problems.length > 0) throw invalidObject({ group: errorGroup, kind }, object.metadata.name ?? '', problems)
   }
 
-  #mark(request: WriteRequest): WriteMark {
-    return {
-      manager: request.manager,
-      operation: 'Update',
-      apiVersion: groupVersionOf(request.resource),
-      time: timestamp(this.#clock.now()),
-      ...(request.subresource ? { subresource: request.subresource } : {}),
-    }
+  #rules(request: WriteRequest) {
+    return ownershipRules(request, timestamp(this.#clock.now()))
   }
 
   #options(kind: string, request: WriteRequest): Tree {
@@ -246,11 +283,42 @@ export class ObjectWriter {
   }
 }
 
+/** Metadata as written along with the status, but for what the kind leaves then. */
+function restored(metadata: KubeObject['metadata'], before: KubeObject, resource: Resource): KubeObject['metadata'] {
+  const out: Tree = { ...metadata }
+  for (const [top, member] of resource.statusLeaves ?? []) {
+    if (top !== 'metadata' || member === undefined) continue
+    const value = at(before, 'metadata', member)
+    if (value === undefined) delete out[member]
+    else out[member] = value
+  }
+  return out
+}
+
+function setOwners(object: KubeObject, owners: ManagedFieldsEntry[] | undefined): void {
+  if (owners) object.metadata.managedFields = owners
+  else delete object.metadata.managedFields
+}
+
 function changesGeneration(resource: Resource, object: KubeObject, before: KubeObject): boolean {
   if (resource.generation === 'spec') return !equal(object['spec'], before['spec'])
   const kept = resource.subresources.status
   const content = ({ metadata: _, status, ...rest }: KubeObject): Tree => (kept ? rest : { ...rest, status })
   return !equal(content(object), content(before))
+}
+
+/** In the words of the storage below a kube-apiserver. */
+function uidMismatch(resource: Resource, stored: KubeObject, asked: string, found: string): string {
+  const { namespace, name = '' } = stored.metadata
+  const place = [resource.group, resource.plural, namespace, name].filter((step) => step).join('/')
+  return `StorageError: invalid object, Code: 4, Key: /registry/${place}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${asked}, UID in object meta: ${found}`
+}
+
+const namesVersion = ({ metadata: { resourceVersion = '' } }: KubeObject) => Number.parseInt(resourceVersion, 10) > 0
+
+function unreadableVersion(version: string): StatusError {
+  const message = `strconv.ParseUint: parsing ${JSON.stringify(version)}: invalid syntax`
+  return new StatusError(500, '', message)
 }
 
 /** RFC 3339 with whole seconds, as metav1.Time. */

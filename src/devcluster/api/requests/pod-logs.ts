@@ -5,7 +5,7 @@ import { nodeAddress } from '../kinds/cluster.ts'
 import { containerNames } from '../kinds/pods/pod.ts'
 import { badRequest, internalError, notFound, StatusError } from '../status.ts'
 import type { ObjectStore } from '../store/object-store.ts'
-import { numberAt, textAt } from '../tree.ts'
+import { numberAt, textAt, treesAt } from '../tree.ts'
 import type { ApiResponse } from '../wire.ts'
 import type { RequestContext } from './context.ts'
 
@@ -28,13 +28,16 @@ export async function podLogs(store: ObjectStore, call: KubeletCall, context: Re
   const nodeName = textAt(pod, 'spec', 'nodeName')
   if (!nodeName)
     // As the API server: a pod without a node has no logs, which is no error.
-    return { status: 200, headers: { 'content-type': 'text/plain' }, body: '' }
+    return { status: 204, headers: {}, body: '' }
   const { host, port } = kubeletOf(store, nodeName)
   const options = new URLSearchParams()
   for (const option of passedOn) {
     const value = query.get(option)
-    if (value !== null) options.set(option, value)
+    // What is false is not passed on.
+    if (value !== null && value !== 'false') options.set(option, value)
   }
+  // As Go writes a query.
+  options.sort()
   const steps = [namespace, name, container].map(encodeURIComponent).join('/')
   const path = `/containerLogs/${steps}${options.size > 0 ? `?${options}` : ''}`
   const answer = await call({ host, port, path, signal: context.signal }).catch((error: unknown) => {
@@ -66,13 +69,19 @@ function containerOf(pod: KubeObject, asked: string): string {
   throw badRequest(init.length > 0 ? `${choice} or one of the init containers: [${init.join(' ')}]` : choice)
 }
 
+/** kube-apiserver's --kubelet-preferred-address-types. */
+const addressTypes = ['Hostname', 'InternalDNS', 'InternalIP', 'ExternalDNS', 'ExternalIP']
+const kubeletPort = 10_250
+
 function kubeletOf(store: ObjectStore, nodeName: string): { host: string; port: number } {
   const node = store.get('nodes', undefined, nodeName)
   if (!node) throw notFound({ group: '', plural: 'nodes' }, nodeName)
-  const host = nodeAddress(node, 'InternalIP')
-  const port = numberAt(node, 'status', 'daemonEndpoints', 'kubeletEndpoint', 'Port')
-  if (!host || !port) throw internalError(`node ${nodeName} says no address or no kubelet port`)
-  return { host, port }
+  const host = addressTypes.map((type) => nodeAddress(node, type)).find((address) => address !== undefined)
+  if (host === undefined) {
+    const known = treesAt(node, 'status', 'addresses').map(({ type, address }) => `{${type} ${address}}`)
+    throw new StatusError(500, '', `no preferred addresses found; known addresses: [${known.join(' ')}]`)
+  }
+  return { host, port: numberAt(node, 'status', 'daemonEndpoints', 'kubeletEndpoint', 'Port') || kubeletPort }
 }
 
 /** Verifies the kubelet with the cluster's CA and shows it our client certificate, as kube-apiserver does. */

@@ -1,6 +1,9 @@
 /** Holds a document against its shape: drops what is unknown and names it, refuses what has another type. */
 import { isTree, type Tree } from '../tree.ts'
-import type { Scalar, Shape } from './shape.ts'
+import { base64Problem, fitsInteger, type GoPlace, structName, timeProblem, wrongTypeWords } from './go-decoder.ts'
+import { canonicalQuantity } from './quantity.ts'
+import type { Shape } from './shape.ts'
+import { isLeftOut, zeroItem } from './zero-values.ts'
 
 export interface ShapeReport {
   /** Paths of the members that were dropped. */
@@ -11,22 +14,28 @@ export interface ShapeReport {
 
 export function checkShape(value: Tree, shape: Shape): ShapeReport {
   const report: ShapeReport = { unknown: [], wrongTypes: [] }
-  walk(value, shape, '', report)
+  walk(value, shape, { shown: '', struct: structName(shape), member: '', path: '' }, report)
   return report
 }
 
-function walk(value: unknown, shape: Shape, path: string, report: ShapeReport): void {
+interface Place extends GoPlace {
+  /** The path with positions and keys, as unknown fields are named. */
+  readonly shown: string
+}
+
+function walk(value: unknown, shape: Shape, place: Place, report: ShapeReport): void {
   if (value === null || value === undefined || shape.kind === 'any') return
   if (shape.kind === 'scalar') {
-    if (!fits(value, shape.type)) report.wrongTypes.push(wrongType(value, path, goTypes[shape.type]))
-  } else if (shape.kind === 'list') {
-    if (Array.isArray(value))
-      for (const [index, item] of value.entries()) walk(item, shape.of, `${path}[${index}]`, report)
-    else report.wrongTypes.push(wrongType(value, path, 'array'))
-  } else if (isTree(value)) {
-    for (const member of Object.keys(value)) walkMember(value, member, shape, path, report)
+    const problem = scalarProblem(value, shape, place)
+    if (problem !== undefined) report.wrongTypes.push(problem)
+  } else if (shape.kind === 'list' && Array.isArray(value)) {
+    for (const [index, item] of value.entries())
+      if (item === null) value[index] = zeroItem(shape.of)
+      else walk(item, shape.of, { ...place, shown: `${place.shown}[${index}]` }, report)
+  } else if (shape.kind !== 'list' && isTree(value)) {
+    for (const member of Object.keys(value)) walkMember(value, member, shape, place, report)
   } else {
-    report.wrongTypes.push(wrongType(value, path, 'object'))
+    report.wrongTypes.push(wrongTypeWords(value, shape, place))
   }
 }
 
@@ -34,77 +43,78 @@ function walkMember(
   value: Tree,
   member: string,
   shape: Extract<Shape, { kind: 'struct' | 'map' }>,
-  path: string,
+  place: Place,
   report: ShapeReport,
 ): void {
   const content = value[member]
-  const below = path === '' ? member : `${path}.${member}`
-  const of = shape.kind === 'map' ? shape.of : shape.fields.get(member)?.shape
+  const shown = place.shown === '' ? member : `${place.shown}.${member}`
+  const field = shape.kind === 'struct' ? shape.fields.get(member) : undefined
+  const of = shape.kind === 'map' ? shape.of : field?.shape
   if (of === undefined) {
-    report.unknown.push(below)
+    report.unknown.push(shown)
     delete value[member]
   } else if (content === null && shape.kind === 'map' && of.kind === 'scalar') {
     value[member] = ''
-  } else if (shape.kind === 'struct' && isOmitted(content, of)) {
+  } else if (field && isLeftOut(content, field)) {
     delete value[member]
+  } else if (of.kind === 'scalar' && of.type === 'bytes' && isBytes(content)) {
+    // A list of bytes is read as such.
+    value[member] = Buffer.from(content).toString('base64')
+  } else if (of.kind === 'scalar' && of.type === 'quantity' && canonicalQuantity(content) !== undefined) {
+    value[member] = canonicalQuantity(content)
+  } else if (shape.kind === 'map') {
+    walk(content, of, { ...place, shown }, report)
   } else {
-    walk(content, of, below, report)
+    const path = place.path === '' ? member : `${place.path}.${member}`
+    walk(content, of, { shown, struct: structName(shape), member, path }, report)
   }
 }
 
-/** What Go's omitempty does not write: equal objects become equal trees. */
-function isOmitted(value: unknown, shape: Shape): boolean {
-  if (value === null) return true
-  if (shape.kind === 'list') return Array.isArray(value) && value.length === 0
-  return shape.kind === 'map' && isTree(value) && Object.keys(value).length === 0
-}
-
-const goTypes: Readonly<Record<Scalar, string>> = {
-  text: 'string',
-  integer: 'int',
-  number: 'float64',
-  boolean: 'bool',
-  time: 'string',
-  quantity: 'resource.Quantity',
-  intOrText: 'intstr.IntOrString',
-  bytes: '[]uint8',
-}
-
-function fits(value: unknown, type: Scalar): boolean {
-  switch (type) {
+/** Undefined when the value is one of the type. */
+function scalarProblem(value: unknown, shape: Extract<Shape, { kind: 'scalar' }>, place: Place): string | undefined {
+  const ok = (holds: boolean) => (holds ? undefined : wrongTypeWords(value, shape, place))
+  switch (shape.type) {
     case 'text':
+      return ok(typeof value === 'string')
     case 'time':
-      return typeof value === 'string'
+      return typeof value === 'string' ? timeProblem(value, place.member) : notText(value)
     case 'integer':
-      return Number.isSafeInteger(value)
+      return ok(fitsInteger(value, place.member))
     case 'number':
-      return typeof value === 'number'
+      return ok(typeof value === 'number')
     case 'boolean':
-      return typeof value === 'boolean'
+      return ok(typeof value === 'boolean')
     case 'quantity':
-      return typeof value === 'number' || (typeof value === 'string' && quantityPattern.test(value))
+      return quantityProblem(value)
     case 'intOrText':
-      return typeof value === 'string' || Number.isSafeInteger(value)
+      if (typeof value === 'string' || fitsInteger(value, '')) return undefined
+      return `json: cannot unmarshal ${typeof value === 'boolean' ? 'bool' : typeof value} into Go value of type int32`
     case 'bytes':
-      return typeof value === 'string' && isBase64(value)
+      return bytesProblem(value, shape, place)
   }
 }
 
-const quantityPattern = /^[+-]?(\d+|\d+\.\d*|\.\d+)([eE][+-]?\d+|[numkMGTPE]|[KMGTPE]i)?$/
+function bytesProblem(value: unknown, shape: Shape, place: Place): string | undefined {
+  if (typeof value === 'string') return base64Problem(value)
+  const odd = Array.isArray(value) ? value.find((item) => !isBytes([item])) : undefined
+  if (odd === undefined) return wrongTypeWords(value, shape, place)
+  return wrongTypeWords(odd, shape, place).replace(/\[\]uint8$/, 'uint8')
+}
+
+const isBytes = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((item) => Number.isInteger(item) && Number(item) >= 0 && Number(item) < 256)
+
+const notText = (value: unknown) =>
+  `json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value} into Go value of type string`
+
+function quantityProblem(value: unknown): string | undefined {
+  if (canonicalQuantity(value) !== undefined) return undefined
+  if (typeof value === 'string' && /^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$/.test(value))
+    return "unable to parse quantity's suffix"
+  return "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+}
 
 export function isBase64(text: string): boolean {
   const plain = text.replace(/[\r\n]/g, '')
   return plain.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(plain)
-}
-
-function wrongType(value: unknown, path: string, type: string): string {
-  if (type === '[]uint8' && typeof value === 'string') return 'illegal base64 data at input byte 0'
-  const kind = Array.isArray(value)
-    ? 'array'
-    : isTree(value)
-      ? 'object'
-      : typeof value === 'boolean'
-        ? 'bool'
-        : typeof value
-  return `json: cannot unmarshal ${kind} into Go struct field ${path} of type ${type}`
 }

@@ -6,6 +6,10 @@ export interface Field {
   readonly shape: Shape
   /** Strategic merge: keys that the patch does not name are dropped. */
   readonly retainKeys: boolean
+  /** Go writes the field even when nobody set it (its type's zero, or null), or not even when somebody set it to its zero. */
+  readonly unset?: 'zero' | 'null' | 'dropped'
+  /** What the field is in the key of a list when an item leaves it out. */
+  readonly keyDefault?: string | number | boolean
 }
 
 export interface ListShape {
@@ -19,11 +23,21 @@ export interface ListShape {
   readonly owned: 'atomic' | 'set' | readonly string[]
 }
 
+export interface StructShape {
+  /** Of a built-in type: "core.Pod". */
+  readonly name?: string
+  readonly kind: 'struct'
+  readonly fields: ReadonlyMap<string, Field>
+  readonly atomic: boolean
+  /** Of members that are no fields; absent: there may be none. */
+  readonly rest?: Shape
+}
+
 export type Shape =
   | { readonly kind: 'scalar'; readonly type: Scalar }
   /** Anything; owned member by member. */
   | { readonly kind: 'any' }
-  | { readonly kind: 'struct'; readonly fields: ReadonlyMap<string, Field>; readonly atomic: boolean }
+  | StructShape
   | { readonly kind: 'map'; readonly of: Shape; readonly atomic: boolean }
   | ListShape
 
@@ -31,7 +45,7 @@ export const anyShape: Shape = { kind: 'any' }
 
 /** The shape of a member; `any` where the shape says nothing. */
 export function memberShape(shape: Shape, member: string): Shape {
-  if (shape.kind === 'struct') return shape.fields.get(member)?.shape ?? anyShape
+  if (shape.kind === 'struct') return shape.fields.get(member)?.shape ?? shape.rest ?? anyShape
   return shape.kind === 'map' ? shape.of : anyShape
 }
 

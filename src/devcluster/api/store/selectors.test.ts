@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { matchesLabels, parseFieldSelector, parseLabelSelector, readLabelSelector } from './selectors.ts'
+import { parseLabelSelector } from './label-selector-text.ts'
+import { matchesLabels, parseFieldSelector, readLabelSelector } from './selectors.ts'
 
 describe('label selectors', () => {
   const labels = { app: 'web', tier: 'front' }
@@ -20,8 +21,31 @@ describe('label selectors', () => {
     expect(matchesLabels(parseLabelSelector(text), labels)).toBe(expected)
   })
 
-  it.each(['a in b', 'a=(b', '=x', 'a in (x'])('%j is refused', (text) => {
-    expect(() => parseLabelSelector(text)).toThrow(/unable to parse requirement/)
+  it.each([
+    ['n>2', { n: '3' }, true],
+    ['n>2', { n: '2' }, false],
+    ['n<2', { n: '-1' }, true],
+    ['n<2', { n: 'x' }, false],
+    ['n<2', {}, false],
+    ['a in (,b)', { a: '' }, true],
+    ['in in (in)', { in: 'in' }, true],
+  ])('%j matches %j: %s', (text, of, expected) => {
+    expect(matchesLabels(parseLabelSelector(text), of)).toBe(expected)
+  })
+
+  it.each([
+    ['a in b', "unable to parse requirement: found 'b' expected: '('"],
+    ['a=(b', "unable to parse requirement: found '(', expected: identifier"],
+    ['=x', "found '=', expected: !, identifier, or 'end of string'"],
+    ['a in (x', "unable to parse requirement: found '', expected: ',' or ')'"],
+    ['a,', "found '', expected: identifier after ','"],
+    ['a=b c', "found 'c', expected: ',' or 'end of string'"],
+    [
+      'a>b',
+      "unable to parse requirement: values[0]: Invalid value: \"b\": for 'Gt', 'Lt' operators, the value must be an integer",
+    ],
+  ])('%j is refused', (text, words) => {
+    expect(() => parseLabelSelector(text)).toThrow(words)
   })
 
   it('of an object: absent matches nothing, empty everything, an unknown operator nothing', () => {
@@ -41,12 +65,21 @@ describe('label selectors', () => {
 })
 
 describe('field selectors', () => {
-  it('name only fields that there are', () => {
-    expect(parseFieldSelector('metadata.name=a,status.phase!=Failed', ['metadata.name', 'status.phase'])).toEqual([
+  it('are pairs, with commas and backslashes escaped', () => {
+    expect(parseFieldSelector('status.phase!=Failed,metadata.name=a')).toEqual([
       { field: 'metadata.name', value: 'a', equal: true },
       { field: 'status.phase', value: 'Failed', equal: false },
     ])
-    expect(() => parseFieldSelector('spec.x=1', ['metadata.name'])).toThrow('field label not supported: spec.x')
-    expect(() => parseFieldSelector('nonsense', ['metadata.name'])).toThrow(/invalid selector/)
+    expect(parseFieldSelector('a==b\\,c\\\\')).toEqual([{ field: 'a', value: 'b,c\\', equal: true }])
+    expect(() => parseFieldSelector('nonsense')).toThrow("invalid selector: 'nonsense'; can't understand 'nonsense'")
+  })
+
+  it.each([
+    ['a=b\\c', 'invalid escape sequence: \\c'],
+    ['a=b\\', 'invalid escape sequence: \\'],
+    ['a=b=c', 'unescaped character in value: 61'],
+    ['a!=b\\,c=d', 'unescaped character in value: 61'],
+  ])('%j is refused', (text, words) => {
+    expect(() => parseFieldSelector(text)).toThrow(`invalid field selector: ${words}`)
   })
 })

@@ -4,31 +4,8 @@ import { textAt, textMapAt, textsAt, treesAt } from '../tree.ts'
 
 export type LabelRequirement = {
   readonly key: string
-  readonly operator: 'in' | 'notin' | 'exists' | '!'
+  readonly operator: 'in' | 'notin' | 'exists' | '!' | '>' | '<'
   readonly values: readonly string[]
-}
-
-/** The query's form: "app=x,tier in (a,b),!old". */
-export function parseLabelSelector(text: string): readonly LabelRequirement[] {
-  return splitTop(text)
-    .filter((part) => part.trim() !== '')
-    .map((part) => labelRequirement(part.trim()))
-}
-
-function labelRequirement(part: string): LabelRequirement {
-  const set = /^([^\s!=,()]+)\s+(in|notin)\s*\(([^()]*)\)$/.exec(part)
-  if (set)
-    return requirement(
-      set[1],
-      set[2] === 'in' ? 'in' : 'notin',
-      (set[3] ?? '').split(',').map((v) => v.trim()),
-    )
-  const equality = /^([^\s!=,()]+)\s*(==|=|!=)\s*([^\s!=,()]*)$/.exec(part)
-  if (equality) return requirement(equality[1], equality[2] === '!=' ? 'notin' : 'in', [equality[3] ?? ''])
-  const absent = /^!\s*([^\s!=,()]+)$/.exec(part)
-  if (absent) return requirement(absent[1], '!', [])
-  if (/^[^\s!=,()]+$/.test(part)) return requirement(part, 'exists', [])
-  throw badRequest(`unable to parse requirement: ${JSON.stringify(part)} is not a label requirement`)
 }
 
 function requirement(
@@ -37,22 +14,6 @@ function requirement(
   values: readonly string[],
 ): LabelRequirement {
   return { key: key ?? '', operator, values }
-}
-
-/** Splits at commas outside parentheses. */
-function splitTop(text: string): string[] {
-  const parts: string[] = []
-  let depth = 0
-  let start = 0
-  for (let i = 0; i < text.length; i++) {
-    if (text[i] === '(') depth += 1
-    else if (text[i] === ')') depth -= 1
-    else if (text[i] === ',' && depth === 0) {
-      parts.push(text.slice(start, i))
-      start = i + 1
-    }
-  }
-  return [...parts, text.slice(start)]
 }
 
 /** The object's form: { matchLabels, matchExpressions }. An absent selector matches nothing, an empty one everything. */
@@ -79,10 +40,19 @@ export function matchesLabels(
     const value = labels && Object.hasOwn(labels, key) ? labels[key] : undefined
     if (operator === 'exists') return value !== undefined
     if (operator === '!') return value === undefined
+    if (operator === '>' || operator === '<') return compares(value, operator, values[0] ?? '')
     const among = value !== undefined && values.includes(value)
     return operator === 'in' ? among : !among
   })
 }
+
+/** Of whole numbers; anything else is on no side. */
+function compares(value: string | undefined, operator: '>' | '<', limit: string): boolean {
+  if (value === undefined || !/^[+-]?\d+$/.test(value)) return false
+  return operator === '>' ? BigInt(plain(value)) > BigInt(plain(limit)) : BigInt(plain(value)) < BigInt(plain(limit))
+}
+
+const plain = (number: string) => number.replace(/^\+/, '')
 
 export interface FieldRequirement {
   readonly field: string
@@ -90,18 +60,33 @@ export interface FieldRequirement {
   readonly equal: boolean
 }
 
-/** "metadata.name=x,status.phase!=Failed". `supported` says which fields there are. */
-export function parseFieldSelector(text: string, supported: readonly string[]): readonly FieldRequirement[] {
-  return text
-    .split(',')
-    .filter((part) => part.trim() !== '')
+/** "metadata.name=x,status.phase!=Failed"; commas and backslashes in values are escaped by a backslash. */
+export function parseFieldSelector(text: string): readonly FieldRequirement[] {
+  return splitTerms(text)
+    .sort()
+    .filter((part) => part !== '')
     .map((part) => {
-      const match = /^\s*([^=!\s]+)\s*(==|=|!=)(.*)$/.exec(part)
+      const match = /^(.*?)(!=|==|=)(.*)$/s.exec(part)
       if (!match) throw badRequest(`invalid selector: '${text}'; can't understand '${part}'`)
       const [, field = '', operator = '', value = ''] = match
-      if (!supported.includes(field)) throw badRequest(`field label not supported: ${field}`)
-      return { field, value: value.trim(), equal: operator !== '!=' }
+      return { field, value: unescaped(value), equal: operator !== '!=' }
     })
+}
+
+/** A backslash at the end stays where it is, to be refused. */
+function splitTerms(text: string): string[] {
+  return [...(text.match(/(?:\\.|[^\\,]|\\$)+/gs) ?? [])]
+}
+
+/** What is not escaped as it must be is refused: whoever reads a selector for rights and whoever filters by it must read the same. */
+function unescaped(value: string): string {
+  return value.replace(/\\(.?)|[,=]/gsu, (found, letter: string | undefined) => {
+    if (letter === undefined)
+      throw badRequest(`invalid field selector: unescaped character in value: ${found.codePointAt(0)}`)
+    if (letter === '' || !'\\,='.includes(letter))
+      throw badRequest(`invalid field selector: invalid escape sequence: ${found}`)
+    return letter
+  })
 }
 
 export function matchesFields(requirements: readonly FieldRequirement[], read: (field: string) => string): boolean {

@@ -13,11 +13,18 @@ export class WatchQueue {
   readonly #frames: WatchFrame[] = []
   #wake: (() => void) | undefined
   #ended = false
+  #limit = maxQueued
+
+  /** Of the state that the watch begins with: however large it is, its reader is not behind. */
+  pushInitial(frame: WatchFrame): void {
+    this.#limit += 1
+    this.push(frame)
+  }
 
   push(frame: WatchFrame): void {
     if (this.#ended) return
     this.#frames.push(frame)
-    if (this.#frames.length > maxQueued) this.end()
+    if (this.#frames.length > this.#limit) this.end()
     this.#wake?.()
   }
 

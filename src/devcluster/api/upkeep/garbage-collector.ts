@@ -1,8 +1,12 @@
 /** Deletes what lost its owners, and ends foreground and orphaning deletions. */
 import type { KubeObject, OwnerReference } from '../../../kube/client.ts'
+import type { Clock } from '../../../lib/clock.ts'
 import type { Logger } from '../../../lib/log.ts'
+import { type RandomBytes, uuid } from '../../../lib/random.ts'
 import { systemUser } from '../identity/user.ts'
-import { foregroundFinalizer, type ObjectRemover, orphanFinalizer } from '../requests/object-remover.ts'
+import { eventCollection } from '../kinds/events.ts'
+import { foregroundFinalizer, type ObjectRemover, orphanFinalizer } from '../requests/deletion/object-remover.ts'
+import { timestamp } from '../requests/object-writer.ts'
 import type { ResourceTable } from '../resource.ts'
 import { StatusError } from '../status.ts'
 import type { ObjectStore, StoreEvent } from '../store/object-store.ts'
@@ -11,6 +15,8 @@ export interface GarbageCollectorOptions {
   readonly store: ObjectStore
   readonly resources: ResourceTable
   readonly remover: ObjectRemover
+  readonly clock: Clock
+  readonly random: RandomBytes
   readonly log: Logger
 }
 
@@ -26,6 +32,8 @@ export class GarbageCollector {
   readonly #live = new Map<string, Place>()
   /** uid of an owner -> uids of those that name it. */
   readonly #dependents = new Map<string, Set<string>>()
+  /** "<uid> <uid of an owner in another namespace>" */
+  readonly #reported = new Set<string>()
   #work: Promise<void> = Promise.resolve()
 
   constructor(options: GarbageCollectorOptions) {
@@ -35,6 +43,7 @@ export class GarbageCollector {
   start(): () => void {
     return this.#options.store.subscribe((event) => {
       this.#index(event)
+      if (event.type !== 'DELETED') this.#reportMisplaced(event.object)
       if (this.#concerns(event)) this.#work = this.#work.then(() => this.#settle(event)).catch(this.#failed)
     })
   }
@@ -65,6 +74,48 @@ export class GarbageCollector {
     }
   }
 
+  /** An owner in another namespace is none: said once, where people look. */
+  #reportMisplaced(object: KubeObject): void {
+    const { namespace, uid = '', ownerReferences = [] } = object.metadata
+    for (const owner of ownerReferences) {
+      const place = this.#live.get(owner.uid)
+      const key = `${uid} ${owner.uid}`
+      if (!place || place.namespace === undefined || place.namespace === namespace || this.#reported.has(key)) continue
+      this.#reported.add(key)
+      this.#options.store.put(eventCollection, this.#misplacedEvent(object, owner), undefined)
+    }
+  }
+
+  #misplacedEvent(object: KubeObject, owner: OwnerReference): KubeObject {
+    const { namespace, name = '', uid } = object.metadata
+    const { clock, random } = this.#options
+    const now = timestamp(clock.now())
+    const suffix = Buffer.from(random(8)).toString('hex')
+    const { apiVersion, kind } = object
+    const said = `[${owner.apiVersion}/${owner.kind}, namespace: ${namespace ?? ''}, name: ${owner.name}, uid: ${owner.uid}]`
+    return {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: {
+        name: `${name}.${suffix}`,
+        namespace: namespace ?? 'default',
+        uid: uuid(random),
+        creationTimestamp: now,
+      },
+      involvedObject: { apiVersion, kind, ...(namespace ? { namespace } : {}), name, uid },
+      reason: 'OwnerRefInvalidNamespace',
+      message: `ownerRef ${said} does not exist in namespace "${namespace ?? ''}"`,
+      source: { component: 'garbage-collector-controller' },
+      firstTimestamp: now,
+      lastTimestamp: now,
+      count: 1,
+      type: 'Warning',
+      eventTime: null,
+      reportingComponent: 'garbage-collector-controller',
+      reportingInstance: '',
+    }
+  }
+
   #concerns({ type, object }: StoreEvent): boolean {
     const { ownerReferences = [], deletionTimestamp, finalizers = [], uid = '' } = object.metadata
     if (ownerReferences.length > 0) return true
@@ -88,17 +139,44 @@ export class GarbageCollector {
   async #attend(uid: string, ended?: string): Promise<void> {
     const object = this.#find(uid)
     if (!object) return
-    if (object.metadata.deletionTimestamp) {
-      if (object.metadata.finalizers?.includes(orphanFinalizer)) this.#orphan(uid)
-      if (object.metadata.finalizers?.includes(foregroundFinalizer)) await this.#foreground(uid)
+    const { deletionTimestamp, finalizers = [], ownerReferences: owners = [], namespace } = object.metadata
+    if (deletionTimestamp) {
+      if (finalizers.includes(orphanFinalizer)) this.#orphan(uid)
+      if (finalizers.includes(foregroundFinalizer)) await this.#foreground(uid)
       return
     }
-    const owners = object.metadata.ownerReferences ?? []
     if (owners.length === 0) return
-    const present = owners.filter((owner) => owner.uid !== ended && !this.#isAbsent(owner, object.metadata.namespace))
-    if (present.length === owners.length) return
-    if (present.length === 0) await this.#delete(object, 'Background')
-    else this.#edit(uid, (found) => ({ ...found.metadata, ownerReferences: present }))
+    const present = owners.filter((owner) => owner.uid !== ended && !this.#isAbsent(owner, namespace))
+    const solid = present.filter((owner) => !this.#endsInForeground(owner.uid))
+    if (solid.length === owners.length) return
+    if (solid.length > 0) this.#edit(uid, (found) => ({ ...found.metadata, ownerReferences: solid }))
+    else await this.#endWithOwners(object, present.length > 0)
+  }
+
+  /** `waited`: an owner waits for it, so it in turn waits for what it owns. */
+  async #endWithOwners(object: KubeObject, waited: boolean): Promise<void> {
+    const { uid = '', finalizers = [] } = object.metadata
+    const own = [...(this.#dependents.get(uid) ?? [])].filter((dependent) => this.#find(dependent) !== undefined)
+    if (waited && own.length > 0) {
+      // Two that wait for each other would wait for ever.
+      if (own.some((dependent) => this.#endsInForeground(dependent)))
+        this.#edit(uid, ({ metadata }) => ({
+          ...metadata,
+          ownerReferences: (metadata.ownerReferences ?? []).map((owner) => ({ ...owner, blockOwnerDeletion: false })),
+        }))
+      return this.#delete(object, 'Foreground')
+    }
+    const asked = finalizers.includes(orphanFinalizer)
+      ? 'Orphan'
+      : finalizers.includes(foregroundFinalizer)
+        ? 'Foreground'
+        : 'Background'
+    return this.#delete(object, asked)
+  }
+
+  #endsInForeground(uid: string): boolean {
+    const { deletionTimestamp, finalizers = [] } = this.#find(uid)?.metadata ?? {}
+    return deletionTimestamp !== undefined && finalizers.includes(foregroundFinalizer)
   }
 
   /** An owner that cannot be looked up (no such kind; in some namespace, when the dependent is in none) is not known to be gone. */
@@ -119,11 +197,8 @@ export class GarbageCollector {
   }
 
   async #foreground(uid: string): Promise<void> {
-    const blocking = [...(this.#dependents.get(uid) ?? [])]
-      .map((dependent) => this.#find(dependent))
-      .filter((found) => found !== undefined)
-    for (const dependent of blocking)
-      if (!dependent.metadata.deletionTimestamp) await this.#delete(dependent, 'Foreground')
+    for (const dependent of [...(this.#dependents.get(uid) ?? [])])
+      if (!this.#find(dependent)?.metadata.deletionTimestamp) await this.#attend(dependent)
     const waiting = [...(this.#dependents.get(uid) ?? [])].some((dependent) =>
       this.#find(dependent)?.metadata.ownerReferences?.some((o) => o.uid === uid && o.blockOwnerDeletion === true),
     )

@@ -1,13 +1,16 @@
 /** What every namespace has (a default account, the cluster's CA) and how one ends (after all that is in it). */
 import type { KubeObject } from '../../../kube/client.ts'
+import type { Clock } from '../../../lib/clock.ts'
 import type { Logger } from '../../../lib/log.ts'
 import { rootCaName } from '../admission/service-account-admission.ts'
 import { systemUser } from '../identity/user.ts'
-import type { ObjectRemover } from '../requests/object-remover.ts'
-import type { ObjectWriter } from '../requests/object-writer.ts'
+import type { ObjectRemover } from '../requests/deletion/object-remover.ts'
+import { type ObjectWriter, timestamp } from '../requests/object-writer.ts'
 import type { Resource, ResourceTable } from '../resource.ts'
 import { StatusError } from '../status.ts'
 import type { ObjectStore } from '../store/object-store.ts'
+import { equal, textsAt, treeAt, treesAt } from '../tree.ts'
+import { endingConditions, type Remaining } from './namespace-conditions.ts'
 
 export interface NamespaceUpkeepOptions {
   readonly store: ObjectStore
@@ -15,6 +18,7 @@ export interface NamespaceUpkeepOptions {
   readonly writer: ObjectWriter
   readonly remover: ObjectRemover
   readonly caPem: string
+  readonly clock: Clock
   readonly log: Logger
 }
 
@@ -66,7 +70,7 @@ export class NamespaceUpkeep {
     await this.#ensure('configmaps', {
       apiVersion: 'v1',
       kind: 'ConfigMap',
-      metadata: { name: rootCaName, namespace },
+      metadata: { name: rootCaName, namespace, annotations: { 'kubernetes.io/description': rootCaDescription } },
       data: { 'ca.crt': this.#options.caPem },
     })
   }
@@ -95,15 +99,32 @@ export class NamespaceUpkeep {
     const { name = '' } = namespace.metadata
     const kinds = new Map<string, Resource>()
     for (const resource of resources.all()) if (resource.namespaced) kinds.set(resource.collection, resource)
-    let left = 0
+    const left: Remaining[] = []
     for (const [collection, resource] of kinds)
       for (const object of store.list(collection)) {
         if (object.metadata.namespace !== name) continue
         if (!object.metadata.deletionTimestamp) await this.#delete(resource, object)
-        if (store.get(collection, name, object.metadata.name ?? '')) left += 1
+        const found = store.get(collection, name, object.metadata.name ?? '')
+        if (found) left.push({ resource, finalizers: found.metadata.finalizers ?? [] })
       }
     const now = store.get('namespaces', undefined, name)
-    if (left === 0 && now && (now.metadata.finalizers ?? []).length === 0) store.remove('namespaces', now)
+    if (now) this.#conclude(now, left)
+  }
+
+  /** Says what is still there, or lets the namespace go when nobody else holds it. */
+  #conclude(namespace: KubeObject, left: readonly Remaining[]): void {
+    const { store, clock } = this.#options
+    const conditions = endingConditions(treesAt(namespace, 'status', 'conditions'), left, timestamp(clock.now()))
+    const all = textsAt(namespace, 'spec', 'finalizers')
+    const finalizers = left.length === 0 ? all.filter((finalizer) => finalizer !== 'kubernetes') : all
+    const held = finalizers.length + (namespace.metadata.finalizers ?? []).length
+    if (left.length === 0 && held === 0) {
+      store.remove('namespaces', namespace)
+      return
+    }
+    const spec = { ...treeAt(namespace, 'spec'), finalizers }
+    const after = { ...namespace, spec, status: { ...treeAt(namespace, 'status'), conditions } }
+    if (!equal(after, namespace)) store.put('namespaces', after, namespace)
   }
 
   async #delete(resource: Resource, object: KubeObject): Promise<void> {
@@ -114,6 +135,9 @@ export class NamespaceUpkeep {
     )
   }
 }
+
+const rootCaDescription =
+  'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.'
 
 const isStandard = (collection: string, { metadata }: KubeObject) =>
   (collection === 'serviceaccounts' && metadata.name === 'default') ||

@@ -4,6 +4,8 @@ import { isTree, listAt, setDefault, type Tree, textAt, treeAt, treesAt } from '
 export function fillPodSpec(spec: Tree): void {
   setDefault(spec, 'restartPolicy', 'Always')
   setDefault(spec, 'terminationGracePeriodSeconds', 30)
+  // A negative time is the shortest.
+  if (Number(spec['terminationGracePeriodSeconds']) < 0) spec['terminationGracePeriodSeconds'] = 1
   setDefault(spec, 'dnsPolicy', 'ClusterFirst')
   setDefault(spec, 'securityContext', {})
   setDefault(spec, 'schedulerName', 'default-scheduler')
@@ -16,11 +18,21 @@ export function fillPodSpec(spec: Tree): void {
   for (const container of treesAt(spec, 'initContainers')) fillContainer(container)
   for (const container of treesAt(spec, 'containers')) fillContainer(container)
   for (const volume of treesAt(spec, 'volumes')) fillVolume(volume)
+  // On the network of its node a port is that of the node.
+  if (spec['hostNetwork'] === true)
+    for (const container of [...treesAt(spec, 'initContainers'), ...treesAt(spec, 'containers')])
+      for (const port of treesAt(container, 'ports')) setDefault(port, 'hostPort', port['containerPort'])
 }
 
 /** Only of pods themselves, not of templates. */
 export function fillPodOnly(spec: Tree): void {
+  for (const container of [...treesAt(spec, 'initContainers'), ...treesAt(spec, 'containers')])
+    fillRequests(treeAt(container, 'resources'))
   setDefault(spec, 'enableServiceLinks', true)
+}
+
+/** What plugins of admission write into a pod (Priority, DefaultTolerationSeconds): nobody who sent it owns that. */
+export function fillByAdmission(spec: Tree): void {
   setDefault(spec, 'preemptionPolicy', 'PreemptLowerPriority')
   setDefault(spec, 'priority', 0)
   const tolerations = listAt(spec, 'tolerations').filter(isTree)
@@ -42,7 +54,6 @@ function fillContainer(container: Tree): void {
   }
   for (const name of ['livenessProbe', 'readinessProbe', 'startupProbe']) fillProbe(treeAt(container, name))
   for (const hook of ['postStart', 'preStop']) fillHttpGet(treeAt(container, 'lifecycle', hook, 'httpGet'))
-  fillRequests(treeAt(container, 'resources'))
 }
 
 /** "latest", said or meant, is pulled always. */
@@ -60,6 +71,8 @@ function fillProbe(probe: Tree | undefined): void {
   setDefault(probe, 'successThreshold', 1)
   setDefault(probe, 'failureThreshold', 3)
   fillHttpGet(treeAt(probe, 'httpGet'))
+  const grpc = treeAt(probe, 'grpc')
+  if (grpc) setDefault(grpc, 'service', '')
 }
 
 function fillHttpGet(get: Tree | undefined): void {

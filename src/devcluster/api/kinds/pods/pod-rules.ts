@@ -1,205 +1,127 @@
 /** What makes a pod or a pod template invalid (k8s.io/kubernetes/pkg/apis/core/validation). */
-import {
-  duplicate,
-  type FieldProblem,
-  forbidden,
-  invalid,
-  notFoundField,
-  notSupported,
-  required,
-} from '../../field-problem.ts'
-import { equal, isTree, listAt, numberAt, type Tree, textAt, treeAt, treesAt } from '../../tree.ts'
-import { configKeyProblem, dnsLabelProblem, dnsSubdomainProblem } from '../names.ts'
+import { type FieldProblem, forbidden, invalid, notSupported, required } from '../../field-problem.ts'
+import { at, equal, isTree, listAt, numberAt, textAt, textMapAt, textsAt, treeAt, treesAt } from '../../tree.ts'
+import { labelProblems } from '../metadata-rules.ts'
+import { dnsLabelProblem, dnsSubdomainProblem, labelValueProblems, qualifiedNameProblems } from '../names.ts'
+import { containerListProblems } from './container-rules.ts'
+import { choice, identityProblems } from './member-rules.ts'
+import { volumeProblems } from './volume-rules.ts'
 
 /** Of `spec` at `path` ("spec" or "spec.template.spec"). */
 export function podSpecProblems(spec: unknown, path: string): FieldProblem[] {
-  const volumes = volumeProblems(spec, path)
   const names = new Set(treesAt(spec, 'volumes').map((volume) => textAt(volume, 'name') ?? ''))
-  const containers = listAt(spec, 'containers')
-  const account = textAt(spec, 'serviceAccountName')
-  const accountProblem = account ? dnsSubdomainProblem(account) : undefined
   return [
-    ...volumes,
-    ...(containers.length === 0 ? [required(`${path}.containers`)] : []),
+    ...volumeProblems(spec, path),
+    ...(listAt(spec, 'containers').length === 0 ? [required(`${path}.containers`)] : []),
     ...containerListProblems(spec, 'containers', path, names),
     ...containerListProblems(spec, 'initContainers', path, names),
     ...choice(spec, 'restartPolicy', path, ['Always', 'OnFailure', 'Never']),
     ...choice(spec, 'dnsPolicy', path, ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']),
-    ...(accountProblem ? [invalid(`${path}.serviceAccountName`, account, accountProblem)] : []),
-    ...numberRule(spec, 'activeDeadlineSeconds', path, 1, 'must be between 1 and 2147483647, inclusive'),
+    ...labelProblems(textMapAt(spec, 'nodeSelector'), `${path}.nodeSelector`),
+    ...identityProblems(treeAt(spec, 'securityContext'), `${path}.securityContext`),
+    ...dnsProblems(spec, path),
+    ...nameRule(spec, 'serviceAccountName', path, dnsSubdomainProblem),
+    ...nameRule(spec, 'nodeName', path, dnsSubdomainProblem),
+    ...deadlineProblems(spec, path),
+    ...nameRule(spec, 'hostname', path, dnsLabelProblem),
+    ...nameRule(spec, 'subdomain', path, dnsLabelProblem),
+    ...tolerationProblems(spec, path),
+    ...nameRule(spec, 'priorityClassName', path, dnsSubdomainProblem),
   ]
 }
 
-function choice(value: unknown, member: string, path: string, supported: readonly string[]): FieldProblem[] {
-  const chosen = textAt(value, member)
-  if (chosen === undefined || chosen === '') return [required(`${path}.${member}`)]
-  return supported.includes(chosen) ? [] : [notSupported(`${path}.${member}`, chosen, supported)]
-}
-
-function numberRule(value: unknown, member: string, path: string, least: number, why: string): FieldProblem[] {
-  const number = numberAt(value, member)
-  return number !== undefined && number < least ? [invalid(`${path}.${member}`, number, why)] : []
-}
-
-function volumeProblems(spec: unknown, path: string): FieldProblem[] {
-  const seen = new Set<string>()
-  return treesAt(spec, 'volumes').flatMap((volume, index) => {
-    const at = `${path}.volumes[${index}]`
-    const name = textAt(volume, 'name') ?? ''
-    const out: FieldProblem[] = []
-    if (name === '') out.push(required(`${at}.name`))
-    else {
-      const problem = dnsLabelProblem(name)
-      if (problem) out.push(invalid(`${at}.name`, name, problem))
-      if (seen.has(name)) out.push(duplicate(`${at}.name`, name))
-    }
-    seen.add(name)
-    const sources = Object.keys(volume).filter((member) => member !== 'name')
-    if (sources.length > 1)
-      for (const extra of sources.slice(1))
-        out.push(forbidden(`${at}.${extra}`, 'may not specify more than 1 volume type'))
-    return [...out, ...volumeSourceProblems(volume, at)]
-  })
-}
-
-function volumeSourceProblems(volume: Tree, at: string): FieldProblem[] {
-  const out: FieldProblem[] = []
-  if (treeAt(volume, 'secret') && !textAt(volume, 'secret', 'secretName')) out.push(required(`${at}.secret.secretName`))
-  if (treeAt(volume, 'configMap') && !textAt(volume, 'configMap', 'name')) out.push(required(`${at}.configMap.name`))
-  if (treeAt(volume, 'hostPath') && !textAt(volume, 'hostPath', 'path')) out.push(required(`${at}.hostPath.path`))
-  treesAt(volume, 'projected', 'sources').forEach((source, index) => {
-    const token = treeAt(source, 'serviceAccountToken')
-    const below = `${at}.projected.sources[${index}].serviceAccountToken`
-    const seconds = numberAt(token, 'expirationSeconds') ?? 3600
-    if (token && !textAt(token, 'path')) out.push(required(`${below}.path`))
-    if (token && seconds < 600)
-      out.push(invalid(`${below}.expirationSeconds`, seconds, 'may not specify a duration less than 10 minutes'))
-  })
-  return out
-}
-
-function containerListProblems(
+function nameRule(
   spec: unknown,
-  member: 'containers' | 'initContainers',
+  member: string,
   path: string,
-  volumes: ReadonlySet<string>,
+  problemOf: (name: string) => string | undefined,
 ): FieldProblem[] {
-  const taken = new Set(
-    member === 'initContainers' ? treesAt(spec, 'containers').map((container) => textAt(container, 'name') ?? '') : [],
-  )
-  return treesAt(spec, member).flatMap((container, index) => {
-    const at = `${path}.${member}[${index}]`
-    const name = textAt(container, 'name') ?? ''
-    const out = containerProblems(container, at, volumes)
-    if (name !== '' && taken.has(name)) out.push(duplicate(`${at}.name`, name))
-    taken.add(name)
-    return out
-  })
+  const name = textAt(spec, member) ?? ''
+  const problem = name === '' ? undefined : problemOf(name)
+  return problem ? [invalid(`${path}.${member}`, name, problem)] : []
 }
 
-function containerProblems(container: Tree, at: string, volumes: ReadonlySet<string>): FieldProblem[] {
-  const name = textAt(container, 'name') ?? ''
-  const nameProblem = name === '' ? undefined : dnsLabelProblem(name)
-  const image = textAt(container, 'image') ?? ''
-  return [
-    ...(name === '' ? [required(`${at}.name`)] : []),
-    ...(nameProblem ? [invalid(`${at}.name`, name, nameProblem)] : []),
-    ...(image === '' ? [required(`${at}.image`)] : []),
-    ...(image !== image.trim() ? [invalid(`${at}.image`, image, 'must not have leading or trailing whitespace')] : []),
-    ...portProblems(container, at),
-    ...envProblems(container, at),
-    ...mountProblems(container, at, volumes),
-    ...choice(container, 'terminationMessagePolicy', at, ['File', 'FallbackToLogsOnError']),
-    ...choice(container, 'imagePullPolicy', at, ['Always', 'IfNotPresent', 'Never']),
-  ]
+function deadlineProblems(spec: unknown, path: string): FieldProblem[] {
+  const seconds = numberAt(spec, 'activeDeadlineSeconds')
+  if (seconds === undefined || (seconds >= 1 && seconds < 2 ** 31)) return []
+  return [invalid(`${path}.activeDeadlineSeconds`, seconds, 'must be between 1 and 2147483647, inclusive')]
 }
 
-function portProblems(container: Tree, at: string): FieldProblem[] {
-  return treesAt(container, 'ports').flatMap((port, index) => {
-    const below = `${at}.ports[${index}]`
-    const number = numberAt(port, 'containerPort') ?? 0
+function dnsProblems(spec: unknown, path: string): FieldProblem[] {
+  const config = treeAt(spec, 'dnsConfig')
+  const none = textAt(spec, 'dnsPolicy') === 'None'
+  if (none && !config) return [required(`${path}.dnsConfig`, 'must provide `dnsConfig` when `dnsPolicy` is None')]
+  if (none && textsAt(config, 'nameservers').length === 0)
     return [
-      ...(number === 0 ? [required(`${below}.containerPort`)] : []),
-      ...(number < 0 || number > 65_535
-        ? [invalid(`${below}.containerPort`, number, 'must be between 1 and 65535, inclusive')]
-        : []),
-      ...choice(port, 'protocol', below, ['SCTP', 'TCP', 'UDP']),
+      required(`${path}.dnsConfig.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None'),
     ]
-  })
+  return []
 }
 
-function envProblems(container: Tree, at: string): FieldProblem[] {
-  return treesAt(container, 'env').flatMap((env, index) => {
-    const below = `${at}.env[${index}]`
-    const from = treeAt(env, 'valueFrom')
-    const out = envNameProblems(textAt(env, 'name') ?? '', below)
-    if (from && textAt(env, 'value'))
-      out.push(invalid(`${below}.valueFrom`, '', 'may not be specified when `value` is not empty'))
-    return from ? [...out, ...envSourceProblems(from, `${below}.valueFrom`)] : out
-  })
-}
-
-function envNameProblems(name: string, at: string): FieldProblem[] {
-  if (name === '') return [required(`${at}.name`)]
-  if (/^[ -<>-~]+$/.test(name)) return []
-  const why = "a valid environment variable name must consist only of printable ASCII characters other than '='"
-  return [invalid(`${at}.name`, name, why)]
-}
-
-function envSourceProblems(from: Tree, at: string): FieldProblem[] {
-  const count = Object.keys(from).length
-  const out: FieldProblem[] = []
-  if (count === 0)
-    out.push(
-      invalid(at, '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`'),
-    )
-  if (count > 1) out.push(invalid(at, '', 'may not have more than one field specified at a time'))
-  for (const source of ['secretKeyRef', 'configMapKeyRef']) {
-    const ref = treeAt(from, source)
-    if (ref) out.push(...keyRefProblems(ref, `${at}.${source}`))
-  }
-  return out
-}
-
-function keyRefProblems(ref: Tree, at: string): FieldProblem[] {
-  const key = textAt(ref, 'key') ?? ''
-  const keyProblem = key === '' ? undefined : configKeyProblem(key)
-  return [
-    ...(textAt(ref, 'name') ? [] : [required(`${at}.name`)]),
-    ...(key === '' ? [required(`${at}.key`)] : []),
-    ...(keyProblem ? [invalid(`${at}.key`, key, keyProblem)] : []),
-  ]
-}
-
-function mountProblems(container: Tree, at: string, volumes: ReadonlySet<string>): FieldProblem[] {
-  const paths = new Set<string>()
-  return treesAt(container, 'volumeMounts').flatMap((mount, index) => {
-    const below = `${at}.volumeMounts[${index}]`
-    const name = textAt(mount, 'name') ?? ''
-    const path = textAt(mount, 'mountPath') ?? ''
-    const out: FieldProblem[] = []
-    if (name === '') out.push(required(`${below}.name`))
-    if (!volumes.has(name)) out.push(notFoundField(`${below}.name`, name))
-    if (path === '') out.push(required(`${below}.mountPath`))
-    if (paths.has(path)) out.push(invalid(`${below}.mountPath`, path, 'must be unique'))
-    paths.add(path)
-    const subPath = textAt(mount, 'subPath') ?? ''
-    if (subPath.startsWith('/')) out.push(invalid(`${at}.volumeMounts.subPath`, subPath, 'must be a relative path'))
-    if (subPath.split('/').includes('..'))
-      out.push(invalid(`${at}.volumeMounts.subPath`, subPath, "must not contain '..'"))
+function tolerationProblems(spec: unknown, path: string): FieldProblem[] {
+  return treesAt(spec, 'tolerations').flatMap((toleration, index) => {
+    const of = `${path}.tolerations[${index}]`
+    const key = textAt(toleration, 'key') ?? ''
+    const operator = textAt(toleration, 'operator') ?? ''
+    const value = textAt(toleration, 'value') ?? ''
+    const effect = textAt(toleration, 'effect') ?? ''
+    const out = key === '' ? [] : qualifiedNameProblems(key).map((why) => invalid(`${of}.key`, key, why))
+    if (key === '' && operator !== 'Exists')
+      out.push(
+        invalid(
+          `${of}.operator`,
+          operator,
+          'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+        ),
+      )
+    if (at(toleration, 'tolerationSeconds') !== undefined && effect !== 'NoExecute')
+      out.push(invalid(`${of}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"))
+    out.push(...tolerationValueProblems(operator, value, `${of}.operator`))
+    const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
+    if (effect !== '' && !effects.includes(effect)) out.push(notSupported(`${of}.effect`, effect, effects))
     return out
   })
+}
+
+function tolerationValueProblems(operator: string, value: string, field: string): FieldProblem[] {
+  if (operator === 'Exists')
+    return value === '' ? [] : [invalid(field, value, "value must be empty when `operator` is 'Exists'")]
+  if (operator !== '' && operator !== 'Equal') return [notSupported(field, operator, ['Equal', 'Exists'])]
+  const wrong = labelValueProblems(value)
+  return wrong.length === 0 ? [] : [invalid(field, value, wrong.join(';'))]
 }
 
 /** A pod that exists keeps its spec, but for images and a few numbers. */
 export function podUpdateProblems(spec: unknown, before: unknown): FieldProblem[] {
-  if (equal(comparable(spec), comparable(before))) return []
+  for (const member of ['containers', 'initContainers'])
+    if (listAt(spec, member).length !== listAt(before, member).length)
+      return [forbidden(`spec.${member}`, 'pod updates may not add or remove containers')]
+  const out = deadlineChangeProblems(at(spec, 'activeDeadlineSeconds'), at(before, 'activeDeadlineSeconds'))
+  if (out.length > 0 && at(spec, 'activeDeadlineSeconds') !== undefined) return out
+  const kept = listAt(spec, 'tolerations')
+  if (!listAt(before, 'tolerations').every((old) => kept.some((now) => tolerationStays(old, now))))
+    out.push(forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds'))
+  if (equal(comparable(spec), comparable(before))) return out
   return [
+    ...out,
     forbidden(
       'spec',
       'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
     ),
   ]
+}
+
+/** It may come closer, and not go away. */
+function deadlineChangeProblems(now: unknown, before: unknown): FieldProblem[] {
+  if (typeof before !== 'number') return []
+  const field = 'spec.activeDeadlineSeconds'
+  if (typeof now !== 'number') return [invalid(field, null, 'must not update from a positive integer to nil value')]
+  return now > before ? [invalid(field, now, 'must be less than or equal to previous value')] : []
+}
+
+function tolerationStays(old: unknown, now: unknown): boolean {
+  if (!isTree(old) || !isTree(now)) return false
+  return equal({ ...old, tolerationSeconds: 0 }, { ...now, tolerationSeconds: 0 })
 }
 
 function comparable(spec: unknown): unknown {

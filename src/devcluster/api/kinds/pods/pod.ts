@@ -1,6 +1,6 @@
 /** Pods. */
 import type { KubeObject } from '../../../../kube/client.ts'
-import { ensureTree, numberAt, textAt, treesAt } from '../../tree.ts'
+import { at, ensureTree, numberAt, setDefault, textAt, treesAt } from '../../tree.ts'
 import type { BuiltInKind } from '../built-in.ts'
 import { podColumns } from './pod-columns.ts'
 import { fillPodOnly, fillPodSpec, qosClass } from './pod-defaults.ts'
@@ -17,14 +17,23 @@ export const podKind: BuiltInKind = {
   subresources: { status: true },
   columns: podColumns,
   generation: 'spec',
+  answersDeleted: true,
+  statusLeaves: [
+    ['metadata', 'ownerReferences'],
+    ['metadata', 'deletionTimestamp'],
+  ],
   selectableFields: [
+    'spec.hostNetwork',
     'spec.nodeName',
     'spec.restartPolicy',
     'spec.schedulerName',
     'spec.serviceAccountName',
     'status.phase',
+    'status.nominatedNodeName',
     'status.podIP',
+    'status.podIPs',
   ],
+  fieldValue: podField,
   fillDefaults: (pod) => {
     const spec = ensureTree(pod, 'spec')
     fillPodSpec(spec)
@@ -33,11 +42,27 @@ export const podKind: BuiltInKind = {
   prepareCreate: (pod) => {
     pod['status'] = { phase: 'Pending', qosClass: qosClass(pod['spec']) }
   },
+  // Old kubelets leave it out.
+  prepareStatus: (pod, before) => {
+    const status = ensureTree(pod, 'status')
+    setDefault(status, 'qosClass', textAt(before, 'status', 'qosClass'))
+    if (textAt(status, 'podIP')) setDefault(status, 'podIPs', [{ ip: status['podIP'] }])
+    if (textAt(status, 'hostIP')) setDefault(status, 'hostIPs', [{ ip: status['hostIP'] }])
+  },
   validate: (pod, before) => [
     ...podSpecProblems(pod['spec'], 'spec'),
     ...(before ? podUpdateProblems(pod['spec'], before['spec']) : []),
   ],
   gracePeriodSeconds: podGrace,
+}
+
+function podField(pod: KubeObject, field: string): string {
+  if (field === 'spec.hostNetwork') return String(at(pod, 'spec', 'hostNetwork') === true)
+  if (field === 'status.podIPs')
+    return treesAt(pod, 'status', 'podIPs')
+      .map((entry) => textAt(entry, 'ip'))
+      .join(',')
+  return textAt(pod, ...field.split('.')) ?? ''
 }
 
 function podGrace(pod: KubeObject, asked: number | undefined): number {
