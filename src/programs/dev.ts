@@ -3,13 +3,24 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../lib/clock.ts'
 import { base62, systemRandom } from '../lib/random.ts'
-import { parseDevArguments, usage } from './dev/arguments.ts'
+import { type DevArguments, parseDevArguments, usage } from './dev/arguments.ts'
+import { JoinedCluster } from './dev/cluster/join.ts'
+import { askConsent } from './dev/cluster/preflight/consent.ts'
+import {
+  describeCluster,
+  type GivenCluster,
+  hostAndPort,
+  lookAtCluster,
+  refusalOf,
+} from './dev/cluster/preflight/given.ts'
+import { removalCommand } from './dev/cluster/run-marks.ts'
 import { type DemoContext, StepFailed } from './dev/demo/context.ts'
 import { steps } from './dev/demo/steps.ts'
 import { type Environment, prepareEnvironment } from './dev/environment.ts'
 import { runJanitor } from './dev/janitor.ts'
 import { runKeys } from './dev/keys.ts'
 import { type Parts, startParts } from './dev/parts.ts'
+import { productionIn, serverElsewhere } from './dev/production.ts'
 import { ChildFailed, Supervisor } from './dev/supervisor.ts'
 import { createTerminal, formatMs, type Terminal } from './dev/terminal.ts'
 import type { Program, ProgramIo } from './program.ts'
@@ -32,21 +43,34 @@ export const program: Program = {
       )
       return 1
     }
+    const production = parsed.dir && productionIn(parsed.dir)
+    if (production) {
+      io.stderr.write(`coffer dev: --dir: ${production}\n`)
+      return 1
+    }
     return runDev(parsed, io)
   },
 }
 
-async function runDev(options: { demo: boolean; exit: boolean; dir?: string }, io: ProgramIo): Promise<number> {
+async function runDev(options: DevArguments, io: ProgramIo): Promise<number> {
   const terminal = createTerminal(io.stdout, io.env)
+  const elsewhere = serverElsewhere(io.env)
+  if (elsewhere) terminal.warn(elsewhere)
+  const given = options.kubeconfig === undefined ? undefined : await openCluster(options, io, terminal)
+  if (given === 'refused') return 1
   const environment = await prepareEnvironment({
     parent: options.dir,
+    host: given?.address.ip ?? '127.0.0.1',
+    strangers: given !== undefined,
+    outboundAllow: given ? hostAndPort(given.config.server) : '127.0.0.1/32',
     env: io.env,
     random: systemRandom,
     now: systemClock.now(),
   })
   // A part that dies ends what is under way: whoever waits for it would wait in vain.
-  const stop = new AbortController()
-  io.stop.addEventListener('abort', () => stop.abort(io.stop.reason), { once: true })
+  const died = new AbortController()
+  // Not a listener of ours: Ctrl-C may have come while the cluster was looked at.
+  const stop = AbortSignal.any([io.stop, died.signal])
   let death: string | undefined
   const supervisor = new Supervisor({
     dir: environment.dir,
@@ -54,12 +78,13 @@ async function runDev(options: { demo: boolean; exit: boolean; dir?: string }, i
     env: environment.childEnv,
     onDeath: (_name, report) => {
       death ??= report
-      stop.abort(new ChildFailed(report))
+      died.abort(new ChildFailed(report))
     },
   })
+  const joined = given && new JoinedCluster({ given, environment, supervisor, terminal, clock: systemClock })
   let status = 0
   try {
-    await runParts({ ...options, io, terminal, environment, supervisor, stop: stop.signal })
+    await runParts({ ...options, io, terminal, environment, supervisor, joined, stop })
   } catch (error) {
     if (io.stop.aborted) {
       status = options.exit ? 1 : 0
@@ -69,8 +94,50 @@ async function runDev(options: { demo: boolean; exit: boolean; dir?: string }, i
     }
   }
   terminal.line(io.stop.aborted ? '\nStopping …' : '')
-  await supervisor.stop()
+  await supervisor.stop(async () => {
+    if (joined && !(await leaveCluster(joined, terminal))) status = 1
+  })
+  await given?.kube.close()
   return status
+}
+
+/** Looks at it, says what it is, asks. Nothing has been written when it is refused. */
+async function openCluster(
+  options: DevArguments,
+  io: ProgramIo,
+  terminal: Terminal,
+): Promise<GivenCluster | 'refused'> {
+  const refuse = async (why: string, given?: GivenCluster): Promise<'refused'> => {
+    terminal.fail(why)
+    await given?.kube.close()
+    return 'refused'
+  }
+  try {
+    const { kubeconfig = '', context, yes } = options
+    const { env, cwd } = io
+    const given = await lookAtCluster({ kubeconfig, context, cwd, env, clock: systemClock, random: systemRandom })
+    terminal.line(describeCluster(given))
+    const refusal = (await refusalOf(given)) ?? (await askConsent(given, { yes, io, terminal }))
+    if (refusal !== undefined) return await refuse(refusal, given)
+    return io.stop.aborted ? await refuse('stopped: nothing was written', given) : given
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** False: something may be left, which was said. */
+async function leaveCluster(joined: JoinedCluster, terminal: Terminal): Promise<boolean> {
+  const started = systemClock.monotonic()
+  try {
+    if (await joined.leave())
+      terminal.done(`namespace ${joined.namespace} and all of this run removed`, systemClock.monotonic() - started)
+    return true
+  } catch (error) {
+    terminal.fail(
+      `${error instanceof Error ? error.message : String(error)}\n   what is left of this run goes with: ${removalCommand(joined.namespace)}`,
+    )
+    return false
+  }
 }
 
 function describeFailure(error: unknown, supervisor: Supervisor): string {
@@ -79,6 +146,7 @@ function describeFailure(error: unknown, supervisor: Supervisor): string {
 }
 
 interface Run {
+  readonly joined: JoinedCluster | undefined
   readonly demo: boolean
   readonly exit: boolean
   readonly io: ProgramIo
@@ -89,10 +157,11 @@ interface Run {
 }
 
 async function runParts(run: Run): Promise<void> {
-  const { terminal, environment, supervisor, stop } = run
+  const { terminal, environment, supervisor, joined, stop } = run
+  stop.throwIfAborted()
   const started = systemClock.monotonic()
   terminal.step(1, 'Server, cluster, controller, injector and pod runner start')
-  const parts = await startParts({ terminal, environment, supervisor, clock: systemClock, random: systemRandom, stop })
+  const parts = await startParts({ ...run, clock: systemClock, random: systemRandom })
   terminal.done('everything runs', systemClock.monotonic() - started)
   terminal.hint(`. ${parts.envFile} && ${commandFrom(run.io.cwd, environment)} status`)
   const context: DemoContext = {
@@ -101,10 +170,9 @@ async function runParts(run: Run): Promise<void> {
     environment,
     server: parts.server,
     vault: parts.server.client(),
-    kube: parts.kube,
+    cluster: parts.cluster,
     envFile: parts.envFile,
     command: commandFrom(run.io.cwd, environment),
-    cluster: parts.cluster,
     newPassword: () => base62(systemRandom, 20),
     stop,
   }
@@ -114,7 +182,8 @@ async function runParts(run: Run): Promise<void> {
     printAccess(run, parts)
     await runKeys({ context, io: run.io, supervisor, demo: run.demo })
   } finally {
-    await parts.kube.close()
+    // Somebody's cluster is still to be left.
+    if (!joined) await parts.cluster.kube.close()
   }
 }
 
@@ -136,7 +205,7 @@ function printAccess(run: Run, parts: Parts): void {
   terminal.line(`
    server      ${environment.server.address}  (CA ${environment.server.caFile})
    token       ${parts.server.rootToken.reveal()}
-   cluster     ${parts.kubeconfig}
+   cluster     ${parts.cluster.kubeconfig}, namespace ${parts.cluster.namespace}
    logs        ${environment.dir}/logs
    audit       ${environment.server.auditFile}
    isolation   ${parts.isolation}`)

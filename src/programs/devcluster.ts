@@ -8,6 +8,7 @@ import { kubeletOverHttps } from '../devcluster/api/requests/pod-logs.ts'
 import { systemClock } from '../lib/clock.ts'
 import { base62, systemRandom } from '../lib/random.ts'
 import { createCa, issueCertificate } from '../lib/x509/certificates.ts'
+import { productionIn } from './dev/production.ts'
 import type { Program, ProgramIo } from './program.ts'
 import { announceReady } from './server/ready.ts'
 
@@ -66,6 +67,8 @@ function readArguments(args: readonly string[]): Options | string {
 
 async function serve({ dir, port }: Options, io: ProgramIo): Promise<number> {
   const folder = resolve(io.cwd, dir)
+  const production = productionIn(folder)
+  if (production) throw new Error(`--dir: ${production}`)
   const certificates = makeCertificates()
   const { caPem } = certificates
   const adminToken = base62(systemRandom, 40)

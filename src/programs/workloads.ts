@@ -1,15 +1,17 @@
-/** `coffer workloads`: Deployments and pods of the development cluster, as local processes. Never for production. */
+/** `coffer workloads`: pods as local processes, and the Deployments of a cluster that has no controller manager. Never for production. */
 
+import { setMaxListeners } from 'node:events'
 import { realpathSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { runDeploymentController } from '../devcluster/workloads/deployments/deployment-controller.ts'
+import { runControllers } from '../devcluster/workloads/controllers.ts'
 import { readImageMap } from '../devcluster/workloads/runner/images.ts'
 import { chooseIsolation } from '../devcluster/workloads/runner/isolation/probe.ts'
 import { PodRunner } from '../devcluster/workloads/runner/pod-runner.ts'
-import { type KubeConfig, loadKubeConfig } from '../kube/kubeconfig.ts'
+import { loadKubeConfig } from '../kube/kubeconfig.ts'
 import { createKubeClient } from '../kube/rest-client.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
@@ -17,18 +19,24 @@ import { systemRandom } from '../lib/random.ts'
 import type { Program, ProgramIo } from './program.ts'
 import { createLogger } from './server/logger.ts'
 import { announceReady } from './server/ready.ts'
+import { logServerTls } from './workloads/log-server-tls.ts'
 
 const usage = `Usage: coffer workloads --kubeconfig FILE --dir DIR --images FILE [flags]
 
-Makes pods of Deployments and runs pods as local processes, for the development cluster.
+Makes pods of Deployments, Jobs and CronJobs and runs pods as local processes, for development. Never for production.
 
   --kubeconfig FILE             the cluster and who we are there
   --dir DIR                     where pods have their files; what is left of an earlier run is removed
   --images FILE                 JSON: image -> {"command": [...], "args", "env", "mounts", "workingDir"} or {"agent": true}
   --build DIR                   holds coffer.js and bin/vault (default: where this program is)
   --node-name NAME              (default: the host's name)
+  --namespace NAME              only pods of this namespace (default: all)
+  --host-ip IP                  where the API server reaches this machine (default: 127.0.0.1)
+  --no-controllers              the cluster has a controller manager of its own
   --tls-cert-file FILE          certificate and key of the log server, signed by the cluster's CA
-  --tls-private-key-file FILE   (default: kubelet.crt and kubelet.key beside the kubeconfig file)
+  --tls-private-key-file FILE   (default: kubelet.crt and kubelet.key beside the kubeconfig file; without such
+                                files: a certificate that the cluster signs, kubernetes.io/kubelet-serving)
+  --client-ca-file FILE         who signed the API server's client certificate (default: as the cluster says)
 
 Environment: COFFER_POD_ISOLATION=namespaces|none
 `
@@ -44,6 +52,10 @@ interface Settings {
   readonly nodeName: string
   readonly certFile: string
   readonly keyFile: string
+  readonly clientCaFile: string | undefined
+  readonly namespace: string | undefined
+  readonly hostIp: string
+  readonly controllers: boolean
 }
 
 export const program: Program = {
@@ -79,12 +91,18 @@ function settingsOf(args: readonly string[], io: ProgramIo): Settings | string {
         images: text,
         build: text,
         'node-name': text,
+        namespace: text,
+        'host-ip': { ...text, default: '127.0.0.1' },
+        'no-controllers': { type: 'boolean', default: false },
+        'client-ca-file': text,
         'tls-cert-file': text,
         'tls-private-key-file': text,
       },
     })
     const { kubeconfig, dir, images } = values
     if (!kubeconfig || !dir || !images) return '--kubeconfig, --dir and --images are needed'
+    if (isIP(values['host-ip']) === 0) return `--host-ip: ${JSON.stringify(values['host-ip'])} is no IP address`
+    const clientCa = values['client-ca-file']
     const beside = dirname(resolve(io.cwd, kubeconfig))
     return {
       kubeconfig: resolve(io.cwd, kubeconfig),
@@ -94,6 +112,10 @@ function settingsOf(args: readonly string[], io: ProgramIo): Settings | string {
       nodeName: (values['node-name'] ?? hostname()).toLowerCase(),
       certFile: resolve(io.cwd, values['tls-cert-file'] ?? join(beside, 'kubelet.crt')),
       keyFile: resolve(io.cwd, values['tls-private-key-file'] ?? join(beside, 'kubelet.key')),
+      clientCaFile: clientCa === undefined ? undefined : resolve(io.cwd, clientCa),
+      namespace: values.namespace || undefined,
+      hostIp: values['host-ip'],
+      controllers: !values['no-controllers'],
     }
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
@@ -118,13 +140,15 @@ async function serve(settings: Settings, io: ProgramIo, log: Logger): Promise<vo
   })
   log.info('isolation.chosen', { isolation: isolation.kind })
   const client = createKubeClient({ ...shared, config, userAgent: 'coffer-workloads' })
-  const kubelet = await logServerTls(settings, config, log)
+  const kubelet = await logServerTls({ ...shared, ...settings, client, kubeconfigCaPem: config.caPem })
   const runner = new PodRunner({
     ...shared,
     ...(kubelet ? { kubelet } : {}),
     client,
     dir,
     nodeName: settings.nodeName,
+    hostIp: settings.hostIp,
+    ...(settings.namespace === undefined ? {} : { namespace: settings.namespace }),
     images,
     isolation,
     provided,
@@ -134,26 +158,14 @@ async function serve(settings: Settings, io: ProgramIo, log: Logger): Promise<vo
   // One that fails takes the other with it.
   const failed = new AbortController()
   const stop = AbortSignal.any([io.stop, failed.signal])
+  // Each watch and each queue listens to it.
+  setMaxListeners(100, stop)
   try {
     const ready = () => announceReady(io.env, { isolation: isolation.kind })
-    await Promise.all([runner.run(stop, ready), runDeploymentController({ ...shared, client }, stop)])
+    const controllers = settings.controllers ? [runControllers({ ...shared, client }, stop)] : []
+    await Promise.all([runner.run(stop, ready), ...controllers])
   } finally {
     failed.abort(new Error('the other part failed'))
     await client.close()
   }
-}
-
-/** Undefined: `kubectl logs` will not work, and the log says why. */
-async function logServerTls(settings: Settings, config: KubeConfig, log: Logger) {
-  try {
-    const [certPem, keyPem] = await Promise.all([
-      readFile(settings.certFile, 'utf8'),
-      readFile(settings.keyFile, 'utf8'),
-    ])
-    if (config.caPem) return { certificate: { certPem, keyPem }, clientCaPem: config.caPem }
-    log.warn('runner.no_log_server', { why: 'the kubeconfig names no certificate authority' })
-  } catch (error) {
-    log.warn('runner.no_log_server', { why: error instanceof Error ? error.message : String(error) })
-  }
-  return undefined
 }

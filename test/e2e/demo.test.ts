@@ -1,9 +1,9 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { root } from './server-process.ts'
+import { eventually, mountsBelow, processesOf, runDev } from './dev-run.ts'
 
 let scratch: string
 beforeAll(() => {
@@ -11,64 +11,9 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 
-interface Run {
-  readonly child: ChildProcess
-  readonly dir: string
-  readonly home: string
-  text(): string
-  readonly ended: Promise<number | null>
-}
-
-function runDev(name: string, args: readonly string[], env: Record<string, string> = {}): Run {
-  const dir = join(scratch, name)
-  const home = join(scratch, `${name}-home`)
-  mkdirSync(dir)
-  mkdirSync(home)
-  const child = spawn(process.execPath, [join(root, 'bin/coffer'), 'dev', '--dir', dir, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], HOME: home, TMPDIR: dir, ...env },
-  })
-  let text = ''
-  child.stdout?.on('data', (data) => (text += data))
-  child.stderr?.on('data', (data) => (text += data))
-  return { child, dir, home, text: () => text, ended: new Promise((done) => child.once('exit', (code) => done(code))) }
-}
-
-/** Processes whose command line or environment names the run's folder, as "pid command line". */
-function processesOf(dir: string): string[] {
-  if (process.platform !== 'linux') return []
-  return readdirSync('/proc')
-    .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
-    .flatMap((pid) => {
-      try {
-        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-        const names = command.includes(dir) || readFileSync(`/proc/${pid}/environ`, 'utf8').includes(dir)
-        return names ? [`${pid} ${command}`] : []
-      } catch {
-        // It ended between the listing and the look.
-        return []
-      }
-    })
-}
-
-async function eventually(what: string, withinMs: number, probe: () => boolean): Promise<void> {
-  const deadline = Date.now() + withinMs
-  while (!probe()) {
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${withinMs} ms`)
-    await new Promise((done) => setTimeout(done, 50))
-  }
-}
-
-const mountsBelow = (dir: string) =>
-  existsSync('/proc/mounts')
-    ? readFileSync('/proc/mounts', 'utf8')
-        .split('\n')
-        .filter((line) => line.includes(dir))
-    : []
-
 describe('coffer dev', () => {
   it('two demos at once end with 0 and leave nothing behind', async () => {
-    const runs = [runDev('one', ['--demo', '--exit']), runDev('two', ['--demo', '--exit'])]
+    const runs = [runDev(scratch, 'one', ['--demo', '--exit']), runDev(scratch, 'two', ['--demo', '--exit'])]
     const codes = await Promise.all(runs.map((run) => run.ended))
     for (const [index, run] of runs.entries()) {
       expect(codes[index], run.text()).toBe(0)
@@ -84,13 +29,8 @@ describe('coffer dev', () => {
   })
 
   it('SIGKILL of the parent leaves no process, mount or folder', async () => {
-    const run = runDev('killed', ['--demo'])
-    await eventually(
-      'the demo is up',
-      90_000,
-      () => run.text().includes('Ctrl-C ends everything') || run.child.exitCode !== null,
-    )
-    expect(run.child.exitCode, run.text()).toBe(null)
+    const run = runDev(scratch, 'killed', ['--demo'])
+    await run.up()
     expect(processesOf(run.dir).length).toBeGreaterThan(5)
     run.child.kill('SIGKILL')
     await run.ended
@@ -100,12 +40,8 @@ describe('coffer dev', () => {
   })
 
   it('SIGINT ends it with 0 and leaves nothing behind', async () => {
-    const run = runDev('interrupted', [])
-    await eventually(
-      'it is up',
-      60_000,
-      () => run.text().includes('Ctrl-C ends everything') || run.child.exitCode !== null,
-    )
+    const run = runDev(scratch, 'interrupted', [])
+    await run.up()
     run.child.kill('SIGINT')
     expect(await run.ended, run.text()).toBe(0)
     expect(readdirSync(run.dir)).toEqual([])
@@ -113,12 +49,8 @@ describe('coffer dev', () => {
   })
 
   it('a part that dies ends the run with 1, named, with its last lines', async () => {
-    const run = runDev('broken', [])
-    await eventually(
-      'it is up',
-      60_000,
-      () => run.text().includes('Ctrl-C ends everything') || run.child.exitCode !== null,
-    )
+    const run = runDev(scratch, 'broken', [])
+    await run.up()
     const controller = processesOf(run.dir).find((line) => line.includes(' controller '))
     expect(controller).toBeDefined()
     execFileSync('kill', ['-9', controller?.split(' ')[0] ?? ''])
@@ -129,9 +61,23 @@ describe('coffer dev', () => {
   })
 
   it('refuses what it does not know, and teaches', async () => {
-    const run = runDev('wrong', ['--bogus'])
+    const run = runDev(scratch, 'wrong', ['--bogus'])
     expect(await run.ended).toBe(1)
     expect(run.text()).toContain("Unknown option '--bogus'")
     expect(run.text()).toContain('--demo')
+  })
+
+  it('keeps away from a folder that a server uses, and says when the shell speaks to another server', async () => {
+    const dir = join(scratch, 'production')
+    mkdirSync(dir)
+    writeFileSync(join(dir, 'server.hcl'), 'listener "tcp" {}\nstorage "lmdb" {}\n')
+    const refused = runDev(scratch, 'beside', ['--dir', dir])
+    expect(await refused.ended).toBe(1)
+    expect(refused.text()).toContain('holds the configuration of a server (server.hcl)')
+    expect(readdirSync(dir)).toEqual(['server.hcl'])
+    const warned = runDev(scratch, 'elsewhere', ['--kubeconfig', '/nowhere'], { VAULT_ADDR: 'https://vault.example' })
+    expect(await warned.ended).toBe(1)
+    expect(warned.text()).toContain('VAULT_ADDR=https://vault.example: commands in this shell go there')
+    expect(warned.text()).toContain('cannot read /nowhere')
   })
 })

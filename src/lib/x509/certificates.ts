@@ -57,7 +57,7 @@ export interface LeafOptions extends CaOptions {
   readonly client?: boolean
 }
 
-const ecdsaWithSha256 = '1.2.840.10045.4.3.2'
+export const ecdsaWithSha256 = '1.2.840.10045.4.3.2'
 const attribute = { commonName: '2.5.4.3', organization: '2.5.4.10' }
 /** Clocks differ: a certificate that is valid only from this second on is refused by a peer that is a second behind. */
 const backdateMs = 60_000
@@ -106,7 +106,7 @@ interface NewKeys {
   readonly privatePem: string
 }
 
-function newKeys(): NewKeys {
+export function newKeys(): NewKeys {
   const { publicKey, privateKey } = generateKeyPairSync('ec', {
     namedCurve: 'P-256',
     publicKeyEncoding: { type: 'spki', format: 'der' },
@@ -160,7 +160,7 @@ function serialNumber(random: RandomBytes): ArrayBuffer {
   return arrayBuffer(bytes)
 }
 
-function nameOf(commonName: string, organizations: readonly string[]): Name {
+export function nameOf(commonName: string, organizations: readonly string[]): Name {
   const part = (type: string, utf8String: string) =>
     new RelativeDistinguishedName([new AttributeTypeAndValue({ type, value: new AttributeValue({ utf8String }) })])
   return new Name([
@@ -169,7 +169,7 @@ function nameOf(commonName: string, organizations: readonly string[]): Name {
   ])
 }
 
-function alternativeNames(options: LeafOptions): GeneralName[] {
+export function alternativeNames(options: Pick<LeafOptions, 'dnsNames' | 'ipAddresses'>): GeneralName[] {
   const addresses = (options.ipAddresses ?? []).map((iPAddress) => {
     if (isIP(iPAddress) === 0) throw new Error(`not an IP address: ${iPAddress}`)
     return new GeneralName({ iPAddress })
@@ -177,22 +177,22 @@ function alternativeNames(options: LeafOptions): GeneralName[] {
   return [...(options.dnsNames ?? []).map((dNSName) => new GeneralName({ dNSName })), ...addresses]
 }
 
-function extension(extnID: string, value: object, critical = false): Extension {
+export function extension(extnID: string, value: object, critical = false): Extension {
   return new Extension({ extnID, critical, extnValue: new OctetString(AsnConvert.serialize(value)) })
 }
 
 const wholeSecond = (ms: number) => new Date(Math.floor(ms / 1000) * 1000)
 
 /** A copy of exactly these bytes: a Buffer's own ArrayBuffer may be the shared pool. */
-function arrayBuffer(bytes: Uint8Array): ArrayBuffer {
+export function arrayBuffer(bytes: Uint8Array): ArrayBuffer {
   const copy = new ArrayBuffer(bytes.byteLength)
   new Uint8Array(copy).set(bytes)
   return copy
 }
 
-function pem(der: Buffer): string {
+export function pem(der: Buffer, label = 'CERTIFICATE'): string {
   const lines = der.toString('base64').match(/.{1,64}/g) ?? []
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }
 
 /** Whether `keyPem` is the private key of `certPem`. */

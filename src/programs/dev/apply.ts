@@ -1,4 +1,5 @@
 import type { KubeClient, KubeObject, ResourceType } from '../../kube/client.ts'
+import type { DevCluster } from './cluster/dev-cluster.ts'
 
 const isObject = (value: unknown): value is KubeObject =>
   typeof value === 'object' && value !== null && 'apiVersion' in value && 'kind' in value && 'metadata' in value
@@ -20,14 +21,30 @@ async function typeOf(kube: KubeClient, object: KubeObject): Promise<ResourceTyp
   }
 }
 
-/** Each document of a manifest by server-side apply, as `kubectl apply --server-side` does; the first refusal is thrown as the API server words it. */
-export async function applyManifest(context: { readonly kube: KubeClient }, manifest: string): Promise<void> {
+/** Where an object goes that names no namespace, as with kubectl. */
+export function inDefaultNamespace(object: KubeObject, namespaced: boolean): KubeObject {
+  if (namespaced) object.metadata.namespace ??= 'default'
+  return object
+}
+
+/** By server-side apply, as `kubectl apply --server-side` does; `place`: where and with which marks. */
+export async function applyObject(
+  kube: KubeClient,
+  object: KubeObject,
+  place: DevCluster['place'] = inDefaultNamespace,
+): Promise<void> {
+  const type = await typeOf(kube, object)
+  await kube.apply(type, place(object, type.namespaced), { fieldManager: 'coffer-dev', force: true })
+}
+
+/** Each document of a manifest; the first refusal is thrown as the API server words it. */
+export async function applyManifest(
+  target: Pick<DevCluster, 'kube'> & Partial<Pick<DevCluster, 'place'>>,
+  manifest: string,
+): Promise<void> {
   const { parseAllDocuments } = await import('yaml')
   for (const document of parseAllDocuments(manifest, { version: '1.1' })) {
     const object: unknown = document.toJS()
-    if (!isObject(object)) continue
-    const type = await typeOf(context.kube, object)
-    if (type.namespaced) object.metadata.namespace ??= 'default'
-    await context.kube.apply(type, object, { fieldManager: 'coffer-dev', force: true })
+    if (isObject(object)) await applyObject(target.kube, object, target.place)
   }
 }

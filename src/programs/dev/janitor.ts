@@ -1,10 +1,16 @@
 /**
  * A process of its own that outlives a killed supervisor: while the pipe on its standard input is open it only learns
- * what there is to clean up; when the pipe closes without "done" it ends what is left and removes the run's folder.
+ * what there is to clean up; when the pipe closes without "done" it ends what is left, removes what the run made in somebody's
+ * cluster, and the run's folder.
  */
 import { readFileSync, rmSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
+import { loadKubeConfig } from '../../kube/kubeconfig.ts'
+import { createKubeClient } from '../../kube/rest-client.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { silentLog } from '../../lib/log.ts'
+import { systemRandom } from '../../lib/random.ts'
 
 /** A process by id and start time, so that a recycled id is never signalled. */
 interface Known {
@@ -58,16 +64,55 @@ async function endAll(all: readonly Known[], clock: Clock): Promise<void> {
   }
 }
 
-/** Lines on stdin: "pid N" for each child, "done" when the supervisor has cleaned up itself. */
+export interface ClusterToLeave {
+  /** Of the janitor's own service account, which may delete this namespace and what holds it up, and nothing else. */
+  readonly kubeconfig: string
+  readonly namespace: string
+}
+
+const leaveWithinMs = 120_000
+
+/** Not reached, or refused: the folder goes all the same; the next run on that cluster names what was left. */
+async function leaveCluster({ kubeconfig, namespace }: ClusterToLeave, clock: Clock): Promise<void> {
+  const { removeNamespace } = await import('./cluster/removal.ts')
+  const read = (path: string) => readFile(path, 'utf8')
+  const config = await loadKubeConfig({ path: kubeconfig, env: {}, clock, readFile: read })
+  const kube = createKubeClient({
+    config,
+    clock,
+    random: systemRandom,
+    log: silentLog,
+    userAgent: 'coffer-dev-janitor',
+  })
+  try {
+    await removeNamespace(kube, clock, namespace, leaveWithinMs)
+  } finally {
+    await kube.close()
+  }
+}
+
+const isCluster = (value: unknown): value is ClusterToLeave =>
+  typeof value === 'object' && value !== null && 'kubeconfig' in value && 'namespace' in value
+
+/** Lines on stdin: "pid N" for each child, "cluster {…}" for what is to leave, "done" when the supervisor has cleaned up itself. */
 export async function runJanitor(dir: string, input: NodeJS.ReadableStream, clock: Clock): Promise<number> {
   const known: Known[] = []
   let done = false
+  let cluster: ClusterToLeave | undefined
   for await (const line of createInterface({ input })) {
-    const [word, value] = line.split(' ')
+    const [word = ''] = line.split(' ')
+    const value = line.slice(word.length + 1)
     if (word === 'pid') known.push({ pid: Number(value), started: startTime(Number(value)) })
+    if (word === 'cluster') {
+      const told: unknown = JSON.parse(value)
+      if (isCluster(told)) cluster = told
+    }
     if (word === 'done') done = true
   }
-  if (!done) await endAll(known, clock)
+  if (!done) {
+    await endAll(known, clock)
+    if (cluster) await leaveCluster(cluster, clock).catch(() => {})
+  }
   rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   return 0
 }

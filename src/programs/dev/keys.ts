@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { emitKeypressEvents } from 'node:readline'
 import type { ProgramIo } from '../program.ts'
@@ -74,8 +74,11 @@ function keyTable({ context, demo }: Options): readonly Key[] {
       what: 'logs',
       run: () => {
         for (const name of ['server', 'cluster', 'controller', 'injector', 'workloads']) {
+          const file = join(environment.dir, 'logs', `${name}.log`)
+          // Somebody else's cluster has its log elsewhere.
+          if (!existsSync(file)) continue
           terminal.line(`   ${name}`)
-          terminal.detail(tail(join(environment.dir, 'logs', `${name}.log`), 3))
+          terminal.detail(tail(file, 3))
         }
       },
     },

@@ -1,16 +1,13 @@
 import { writeFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { customResourceDefinitions as definitions } from '../../controller/crds/definitions.ts'
-import type { KubeClient } from '../../kube/client.ts'
-import { loadKubeConfig } from '../../kube/kubeconfig.ts'
-import { customResourceDefinitions } from '../../kube/object-types.ts'
-import { createKubeClient } from '../../kube/rest-client.ts'
 import type { Clock } from '../../lib/clock.ts'
-import { silentLog } from '../../lib/log.ts'
 import type { RandomBytes } from '../../lib/random.ts'
+import type { DevCluster } from './cluster/dev-cluster.ts'
+import { startEmbedded } from './cluster/embedded.ts'
+import type { JoinedCluster } from './cluster/join.ts'
 import type { Environment } from './environment.ts'
 import { DevServer } from './server.ts'
+import { shellExports } from './shell-file.ts'
 import type { Supervisor } from './supervisor.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -19,9 +16,7 @@ const agentImage = 'coffer:dev'
 
 export interface Parts {
   readonly server: DevServer
-  readonly kube: KubeClient
-  readonly kubeconfig: string
-  readonly cluster: { readonly server: string; readonly caPem: string }
+  readonly cluster: DevCluster
   readonly isolation: string
   /** A shell file that sets VAULT_ADDR, VAULT_CACERT, VAULT_TOKEN and KUBECONFIG. */
   readonly envFile: string
@@ -34,82 +29,59 @@ interface Options {
   readonly supervisor: Supervisor
   readonly clock: Clock
   readonly random: RandomBytes
+  /** Somebody's cluster; absent: an embedded one is started. */
+  readonly joined: JoinedCluster | undefined
   readonly stop: AbortSignal
 }
 
-// The order is the point: what others need starts first. 50 lines of one sequence read better than five functions.
+/** The order is the point: what others need starts first. */
 export async function startParts(options: Options): Promise<Parts> {
-  const { terminal, environment, supervisor, clock, random } = options
+  const { terminal, environment, supervisor, clock, joined, stop } = options
   const started = clock.monotonic()
   const say = (what: string, since: number) => terminal.done(`${what}`, clock.monotonic() - since)
   const server = new DevServer({ environment, supervisor, clock })
-  const clusterDir = join(environment.dir, 'cluster')
-
   const [cluster] = await Promise.all([
-    supervisor.start('cluster', ['devcluster', '--dir', clusterDir]).then((child) => {
-      say(`development cluster ${child.ready.address ?? ''}`, started)
-      return child
+    (joined ? joined.join() : startEmbedded(options)).then((ready) => {
+      say(joined ? `namespace ${ready.namespace} in ${ready.server}` : `development cluster ${ready.server}`, started)
+      return ready
     }),
     server.start().then(async () => {
       await server.enableAudit()
       say(`server ${environment.server.address}, initialised, unsealed, audited to a file`, started)
     }),
   ])
-  const kubeconfig = cluster.ready.kubeconfig ?? join(clusterDir, 'kubeconfig')
-  const config = await loadKubeConfig({
-    path: kubeconfig,
-    env: environment.childEnv,
-    clock,
-    readFile: (path) => readFile(path, 'utf8'),
-  })
-  const kube = createKubeClient({
-    config,
-    clock,
-    random,
-    log: silentLog,
-  })
-  for (const definition of definitions()) {
-    await kube.apply(customResourceDefinitions, definition, { fieldManager: 'coffer-dev', force: true })
-  }
-
-  const imagesFile = join(environment.dir, 'images.json')
-  writeFileSync(imagesFile, JSON.stringify(imageMap(environment)), { mode: 0o600 })
-  const caBytes = Buffer.from(environment.caCertPem).toString('base64')
+  stop.throwIfAborted()
   const since = clock.monotonic()
-  const [workloads] = await Promise.all([
-    supervisor.start('workloads', [
-      'workloads',
-      '--kubeconfig',
-      kubeconfig,
-      '--dir',
-      join(environment.dir, 'pods'),
-      '--images',
-      imagesFile,
-      '--build',
-      join(environment.packageRoot, 'dist'),
-    ]),
-    supervisor.start('controller', ['controller', '--kubeconfig', kubeconfig]),
-    supervisor.start('injector', [
-      'injector',
-      '-listen=127.0.0.1:0',
-      `-kubeconfig=${kubeconfig}`,
-      `-vault-address=${environment.server.address}`,
-      `-vault-image=${agentImage}`,
-      `-vault-cacert-bytes=${caBytes}`,
-      '-tls-auto=coffer-injector-cfg',
-    ]),
-  ])
-  const isolation = workloads.ready.isolation ?? 'unknown'
+  const isolation = await startWorkers(options, cluster)
   say(`controller, injector, pod runner (isolation of pods: ${isolation})`, since)
   return {
     server,
-    kube,
-    kubeconfig,
-    cluster: { server: config.server, caPem: config.caPem ?? '' },
+    cluster,
     isolation,
-    envFile: writeEnvFile(environment, server, kubeconfig),
+    envFile: writeEnvFile(environment, server, cluster.kubeconfig),
     readyMs: clock.monotonic() - started,
   }
+}
+
+/** What works for the cluster. Resolves with how pods are isolated. */
+async function startWorkers({ environment, supervisor }: Options, cluster: DevCluster): Promise<string> {
+  const imagesFile = join(environment.dir, 'images.json')
+  writeFileSync(imagesFile, JSON.stringify(imageMap(environment)), { mode: 0o600 })
+  const { workloads, controller, injector } = cluster.arguments
+  const [runner] = await Promise.all([
+    supervisor.start('workloads', [
+      ...['workloads', ...workloads, '--dir', join(environment.dir, 'pods'), '--images', imagesFile],
+      ...['--build', join(environment.packageRoot, 'dist')],
+    ]),
+    supervisor.start('controller', ['controller', ...controller]),
+    supervisor
+      .start('injector', [
+        ...['injector', ...injector, `-vault-address=${environment.server.address}`, `-vault-image=${agentImage}`],
+        `-vault-cacert-bytes=${Buffer.from(environment.caCertPem).toString('base64')}`,
+      ])
+      .then((child) => cluster.registerWebhook(child.ready.address ?? '')),
+  ])
+  return runner.ready.isolation ?? 'unknown'
 }
 
 function imageMap(environment: Environment) {
@@ -124,12 +96,12 @@ function imageMap(environment: Environment) {
 
 function writeEnvFile(environment: Environment, server: DevServer, kubeconfig: string): string {
   const file = join(environment.dir, 'env')
-  const lines = [
-    `export VAULT_ADDR=${environment.server.address}`,
-    `export VAULT_CACERT=${environment.server.caFile}`,
-    `export VAULT_TOKEN=${server.rootToken.reveal()}`,
-    `export KUBECONFIG=${kubeconfig}`,
-  ]
-  writeFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600 })
+  const values = {
+    VAULT_ADDR: environment.server.address,
+    VAULT_CACERT: environment.server.caFile,
+    VAULT_TOKEN: server.rootToken.reveal(),
+    KUBECONFIG: kubeconfig,
+  }
+  writeFileSync(file, shellExports(values), { mode: 0o600 })
   return file
 }

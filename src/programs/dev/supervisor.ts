@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../../lib/clock.ts'
-import { signalGroup } from './janitor.ts'
+import { type ClusterToLeave, signalGroup } from './janitor.ts'
 
 /** What a child sends when it serves; other members depend on the role. */
 export interface ReadyMessage {
@@ -89,11 +89,17 @@ export class Supervisor {
     return child
   }
 
-  /** The reverse of the order of starting: what uses a part ends before it. */
-  async stop(): Promise<void> {
+  /** What is to be removed from a cluster if we are killed. */
+  tellJanitor(cluster: ClusterToLeave): void {
+    this.#janitor.stdin?.write(`cluster ${JSON.stringify(cluster)}\n`)
+  }
+
+  /** The reverse of the order of starting: what uses a part ends before it. `lastly` is done when all parts have ended. */
+  async stop(lastly: () => Promise<void>): Promise<void> {
     this.#stopping = true
     for (const process of this.#starting) signalGroup(process.pid ?? 0, 'SIGKILL')
     for (const child of [...this.#children].reverse()) await child.stop()
+    await lastly()
     const gone = new Promise((resolve) => this.#janitor.once('exit', resolve))
     this.#janitor.ref()
     this.#janitor.stdin?.end('done\n')

@@ -1,6 +1,6 @@
-import type { KubeClient } from '../../../kube/client.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import type { VaultClient } from '../../../sdk/client.ts'
+import type { DevCluster } from '../cluster/dev-cluster.ts'
 import type { Environment } from '../environment.ts'
 import type { DevServer } from '../server.ts'
 import type { Terminal } from '../terminal.ts'
@@ -12,12 +12,11 @@ export interface DemoContext {
   readonly environment: Environment
   readonly server: DevServer
   readonly vault: VaultClient
-  readonly kube: KubeClient
+  readonly cluster: DevCluster
   /** A shell file that sets VAULT_ADDR, VAULT_CACERT, VAULT_TOKEN and KUBECONFIG. */
   readonly envFile: string
   /** How to call this program from where the user is. */
   readonly command: string
-  readonly cluster: { readonly server: string; readonly caPem: string }
   /** Makes a value that nobody has seen before. */
   newPassword(): string
   readonly stop: AbortSignal

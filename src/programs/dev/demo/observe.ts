@@ -28,12 +28,14 @@ export function conditionsOf(object: KubeObject | undefined): readonly Condition
   )
 }
 
-export const externalSecretConditions = async (context: DemoContext) =>
-  conditionsOf(await context.kube.get(externalSecrets, { namespace: 'default', name: 'my-app-secrets' }))
+export const externalSecretConditions = async ({ cluster }: DemoContext) =>
+  conditionsOf(await cluster.kube.get(externalSecrets, { namespace: cluster.namespace, name: 'my-app-secrets' }))
 
 /** The decoded key `config` of the Kubernetes Secret that the seed's ExternalSecret makes. */
-export async function syncedSecret(context: DemoContext): Promise<{ config: string; object: KubeObject } | undefined> {
-  const object = await context.kube.get(secrets, { namespace: 'default', name: 'my-app-secrets' })
+export async function syncedSecret({
+  cluster,
+}: DemoContext): Promise<{ config: string; object: KubeObject } | undefined> {
+  const object = await cluster.kube.get(secrets, { namespace: cluster.namespace, name: 'my-app-secrets' })
   const data = object?.['data']
   const config = isRecord(data) ? data['config'] : undefined
   return object && typeof config === 'string' ? { config: Buffer.from(config, 'base64').toString(), object } : undefined
@@ -42,7 +44,8 @@ export async function syncedSecret(context: DemoContext): Promise<{ config: stri
 /** The running pod of the seed's Deployment. */
 export const appPod = (context: DemoContext) =>
   until(context, { what: 'a running pod of Deployment my-app', part: 'workloads', withinMs: 30_000 }, async () => {
-    const { items } = await context.kube.list(pods, { namespace: 'default', labelSelector: 'app=my-app' })
+    const { kube, namespace } = context.cluster
+    const { items } = await kube.list(pods, { namespace, labelSelector: 'app=my-app' })
     return items.find(
       (pod) => isRecord(pod['status']) && pod['status']['phase'] === 'Running' && !pod.metadata.deletionTimestamp,
     )
@@ -50,10 +53,12 @@ export const appPod = (context: DemoContext) =>
 
 /** What `kubectl logs` shows. */
 export async function podLog(context: DemoContext, pod: string, container: string): Promise<string> {
-  const answer = await context.kube.raw({
+  const { kube, namespace } = context.cluster
+  const answer = await kube.raw({
     method: 'GET',
-    path: `/api/v1/namespaces/default/pods/${pod}/log?container=${container}`,
+    path: `/api/v1/namespaces/${namespace}/pods/${pod}/log?container=${container}`,
   })
-  if (answer.status !== 200) throw new StepFailed('workloads', `logs of ${pod}/${container}: status ${answer.status}`)
+  if (answer.status !== 200)
+    throw new StepFailed('workloads', `logs of ${pod}/${container}: status ${answer.status}: ${answer.body}`)
   return answer.body
 }

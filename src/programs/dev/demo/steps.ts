@@ -25,12 +25,12 @@ const prepareServer: DemoStep = {
     const { ms } = await timed(context, async () => {
       await vault.write('sys/mounts/secret', { type: 'kv', options: { version: '2' } })
       await vault.write('sys/auth/kubernetes', { type: 'kubernetes' })
-      await applyManifest(context, example(context, 'demo/service-accounts.yaml'))
+      await applyManifest(context.cluster, example(context, 'demo/service-accounts.yaml'))
       await vault.write('auth/kubernetes/config', await kubernetesAuth(context))
       await vault.write('sys/policies/acl/my-app', { policy: example(context, 'demo/policy.hcl') })
       await vault.write('auth/kubernetes/role/my-app-role', {
         bound_service_account_names: ['default', 'my-app-sync'],
-        bound_service_account_namespaces: ['default'],
+        bound_service_account_namespaces: [context.cluster.namespace],
         policies: ['my-app'],
         ttl: '1h',
       })
@@ -44,8 +44,9 @@ const prepareServer: DemoStep = {
 
 /** The server asks the cluster "whose token is this?" with a service account of its own. */
 async function kubernetesAuth(context: DemoContext) {
-  const reviewer = { namespace: 'kube-system', name: 'coffer-token-review' }
-  const answer = await context.kube.post<TokenRequest>(serviceAccounts, reviewer, 'token', {
+  const { kube, systemNamespace } = context.cluster
+  const reviewer = { namespace: systemNamespace, name: 'coffer-token-review' }
+  const answer = await kube.post<TokenRequest>(serviceAccounts, reviewer, 'token', {
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'TokenRequest',
     metadata: {},
@@ -68,13 +69,16 @@ export async function writeSecret(context: DemoContext): Promise<string> {
 const syncIntoKubernetes: DemoStep = {
   title: 'External Secrets: the secret becomes a Kubernetes Secret',
   async run(context) {
-    const { terminal, environment } = context
+    const { terminal, environment, cluster } = context
+    const published = example(context, 'seed/external-secret.yaml')
+    const externalSecret = cluster.servesBeta ? published : published.replace('io/v1beta1', 'io/v1')
+    const version = cluster.servesBeta ? 'v1beta1, as published' : 'v1: this cluster serves no v1beta1'
     const { ms } = await timed(context, async () => {
       const store = example(context, 'demo/secret-store.yaml')
         .replace('${VAULT_ADDR}', environment.server.address)
         .replace('${CA_BUNDLE}', Buffer.from(environment.caCertPem).toString('base64'))
-      await applyManifest(context, store)
-      await applyManifest(context, example(context, 'seed/external-secret.yaml'))
+      await applyManifest(context.cluster, store)
+      await applyManifest(context.cluster, externalSecret)
       await until(context, { what: 'ExternalSecret my-app-secrets Ready=True', part: 'controller' }, async () =>
         (await externalSecretConditions(context)).find((c) => c.type === 'Ready' && c.status === 'True'),
       )
@@ -82,9 +86,9 @@ const syncIntoKubernetes: DemoStep = {
     const secret = await syncedSecret(context)
     if (!secret) throw new StepFailed('controller', 'Secret my-app-secrets has no key config')
     const owner = secret.object.metadata.ownerReferences?.[0]
-    terminal.done(`ExternalSecret my-app-secrets (v1beta1, as published) is Ready: SecretSynced`, ms)
+    terminal.done(`ExternalSecret my-app-secrets (${version}) is Ready: SecretSynced`, ms)
     terminal.done(`Secret my-app-secrets has key config, owned by ${owner?.kind} ${owner?.name}`)
-    terminal.hint(`. ${context.envFile} && kubectl describe externalsecret my-app-secrets`)
+    terminal.hint(`. ${context.envFile} && ${cluster.kubectl} describe externalsecret my-app-secrets`)
   },
 }
 
@@ -93,7 +97,7 @@ const injectIntoPod: DemoStep = {
   async run(context) {
     const { terminal } = context
     const seed = example(context, 'seed/deployment.yaml')
-    const refusal = await applyManifest(context, seed).then(
+    const refusal = await applyManifest(context.cluster, seed).then(
       () => undefined,
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
     )
@@ -101,11 +105,15 @@ const injectIntoPod: DemoStep = {
       throw new StepFailed('cluster', 'the Deployment without a selector was accepted, which no API server does')
     terminal.warn('the Deployment as published is refused by any API server, in its words:')
     terminal.detail(refusal)
-    const mended = mendDeployment(seed)
-    terminal.line('   these four lines mend it:')
+    const mended = mendDeployment(seed, context.cluster.dedicatedNode)
+    terminal.line(
+      context.cluster.dedicatedNode
+        ? '   the first two and the labels mend it, the others bring its pod to our node:'
+        : '   these four lines mend it:',
+    )
     terminal.detail(addedLines(seed, mended))
     const { value: pod, ms } = await timed(context, async () => {
-      await applyManifest(context, mended)
+      await applyManifest(context.cluster, mended)
       const running = await appPod(context)
       await until(context, { what: 'my-app to read /vault/secrets/config', part: 'workloads' }, async () =>
         (await podLog(context, running.metadata.name ?? '', 'my-app')).includes('my-app reads') ? true : undefined,
@@ -118,7 +126,7 @@ const injectIntoPod: DemoStep = {
       ms,
     )
     terminal.detail((await podLog(context, name, 'my-app')).trimEnd())
-    terminal.hint(`. ${context.envFile} && kubectl logs ${name} -c my-app`)
+    terminal.hint(`. ${context.envFile} && ${context.cluster.kubectl} logs ${name} -c my-app`)
   },
 }
 
@@ -146,6 +154,12 @@ export async function stopServer(context: DemoContext): Promise<void> {
   const { terminal, server } = context
   const pod = (await appPod(context)).metadata.name ?? ''
   const before = (await syncedSecret(context))?.config
+  // One that is still connecting would learn of the end by its next read only, which may be minutes away.
+  await until(context, { what: 'the agent to follow changes', part: 'workloads' }, async () => {
+    const said = (await podLog(context, pod, 'vault-agent')).split('\n')
+    const last = said.findLast((line) => line.includes('tells of changes'))
+    return last && !last.includes('no longer') ? true : undefined
+  })
   const { ms } = await timed(context, async () => {
     await server.stop()
     const stale = await until(context, { what: 'ExternalSecret condition Stale=True', part: 'controller' }, async () =>
