@@ -1,4 +1,14 @@
-/** The Kubernetes API as its users see it: objects in, objects out; implemented in rest-client.ts. */
+/**
+ * The Kubernetes API as its users see it: objects in, objects out; implemented in rest-client.ts.
+ *
+ * Refusals of the server are thrown as ApiError, no (whole) answer within 90 s as Unreachable (transport/transport.ts); of a list
+ * each part has that time. Five tries at most:
+ * - reads, after 5xx and whenever there was no answer: four more within a second;
+ * - every call, when there was no connection to send it on: likewise;
+ * - every call, after 429 or 503 with Retry-After: after that time, 60 s at most, and up to a quarter of it longer.
+ * A write that was sent and not answered is never sent again: it may have happened, and only its author knows what then.
+ * After 401 the credentials are asked for anew, and the call is sent once more if that gives others.
+ */
 
 export interface ObjectMeta {
   name?: string
@@ -68,11 +78,12 @@ export interface KubeList<T> {
 export interface Reader {
   /** Undefined when there is none (404 NotFound). */
   get<T extends KubeObject>(type: ResourceType<T>, ref: Ref, signal?: AbortSignal): Promise<T | undefined>
-  /** Pages through `limit`/`continue` until all are there. */
+  /** Pages through `limit`/`continue` until all are there; when the pages expire meanwhile (410), all at once. */
   list<T extends KubeObject>(type: ResourceType<T>, options?: ListOptions, signal?: AbortSignal): Promise<KubeList<T>>
   /**
-   * The whole set, then every change, for ever: reconnects, relists on 410, notices silent links. A `synced` event ends
-   * each full list (objects that vanished meanwhile come as `deleted` before it). Ends only by the signal.
+   * The whole set, then every change, for ever: reconnects (after 1 to 30 s when something is wrong), relists on 410, notices
+   * silent links (90 s). A `synced` event ends each full list (objects that vanished meanwhile come as `deleted` before it). An
+   * object that was deleted and made again comes as `deleted` and then `upserted`. Ends only by the signal.
    */
   watch<T extends KubeObject>(
     type: ResourceType<T>,
@@ -118,7 +129,7 @@ export type Patch =
   | { readonly kind: 'strategic'; readonly body: object }
 
 export interface KubeClient extends Reader, Writer {
-  /** Anything else (logs, discovery, /version): path with query. */
+  /** Anything else (logs, discovery, /version): path with query. Whatever the status; never tried again. */
   raw(request: {
     method: string
     path: string
@@ -127,6 +138,7 @@ export interface KubeClient extends Reader, Writer {
     accept?: string
     signal?: AbortSignal
   }): Promise<{ status: number; body: string }>
+  /** What is under way, or waits to be tried again, ends as Unreachable, and so does every later call. Watches end by their signal. */
   close(): Promise<void>
 }
 

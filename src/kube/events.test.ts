@@ -82,4 +82,33 @@ describe('event recorder', () => {
     await recorder.flush()
     expect(created.length).toBe(25)
   })
+
+  it('gives up what can not be written within 10 s of a flush', async () => {
+    const clock = new FakeClock()
+    let tries = 0
+    const client: Pick<Writer, 'create' | 'patch'> = {
+      create: () => {
+        tries += 1
+        return new Promise((_, reject) =>
+          clock.after(4000, () => reject(new ApiError(503, 'ServiceUnavailable', 'no'))),
+        )
+      },
+      patch: () => Promise.reject(new Error('not called')),
+    }
+    const recorder = createEventRecorder({ client, component: 'test', clock, random: systemRandom, log: silentLog })
+    for (let i = 0; i < 20; i++) recorder.record(pod, 'Normal', 'Began', `${i}`)
+    let flushed = false
+    const done = recorder.flush().then(() => {
+      flushed = true
+    })
+    await clock.advance(9999)
+    expect(flushed).toBe(false)
+    await clock.advance(1)
+    await done
+    await clock.advance(60_000)
+    expect(tries).toBe(3)
+    recorder.record(pod, 'Normal', 'Later', 'x')
+    await clock.advance(0)
+    expect(tries).toBe(4)
+  })
 })

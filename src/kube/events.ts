@@ -8,7 +8,7 @@ import { type CoreEvent, events } from './object-types.ts'
 export interface EventRecorder {
   /** Queues an event and returns at once; a failure to write it is logged. `message` never holds a value. */
   record(object: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void
-  /** Resolves when all that was recorded so far has been written or given up. */
+  /** Resolves when all that was recorded so far has been written or given up: what is not written within 10 s is. */
   flush(): Promise<void>
 }
 export interface EventRecorderOptions {
@@ -28,6 +28,7 @@ const burst = 25
 const refillMs = 300_000
 const maxQueued = 1000
 const maxRemembered = 4096
+const flushMs = 10_000
 /** Older than this, a repeated event is a new one: the API server has dropped the first by then. */
 const sameEventMs = 50 * 60_000
 
@@ -58,6 +59,8 @@ class Recorder {
   readonly #written = new Map<string, Written>()
   readonly #buckets = new Map<string, { tokens: number; atMs: number }>()
   #queued = 0
+  /** Counts the flushes whose time was up; what was recorded before the last of them is given up. */
+  #givenUp = 0
   #tail: Promise<void> = Promise.resolve()
 
   constructor(options: EventRecorderOptions) {
@@ -72,10 +75,12 @@ class Recorder {
     const short = message.length > maxMessage ? `${message.slice(0, maxMessage - 3)}...` : message
     const pending = { object, type, reason, message: short, atMs: this.#options.clock.now() }
     this.#queued += 1
+    const era = this.#givenUp
     // One after the other: the count of an event is read and written without a race.
     this.#tail = this.#tail.then(async () => {
       try {
-        await this.#write(pending)
+        if (era === this.#givenUp) await this.#write(pending)
+        else this.#options.log.debug('kube.event.dropped', { reason, object: object.metadata.name ?? '' })
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error)
         this.#options.log.warn('kube.event.failed', { reason, object: object.metadata.name ?? '', error: why })
@@ -85,8 +90,16 @@ class Recorder {
     })
   }
 
-  flush(): Promise<void> {
-    return this.#tail
+  async flush(): Promise<void> {
+    let cancel = () => {}
+    const late = new Promise<void>((resolve) => {
+      cancel = this.#options.clock.after(flushMs, () => {
+        this.#givenUp += 1
+        resolve()
+      })
+    })
+    await Promise.race([this.#tail, late])
+    cancel()
   }
 
   #spend(object: KubeObject): boolean {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../lib/fake-clock.ts'
+import { systemRandom } from '../lib/random.ts'
+import { createCa, issueCertificate } from '../lib/x509/certificates.ts'
 import { loadKubeConfig } from './kubeconfig.ts'
 
 const clock = new FakeClock()
@@ -52,6 +54,42 @@ describe('kubeconfig', () => {
     )
     expect(loaded.caPem).toBe('CA')
     expect(await loaded.credentials.current()).toEqual({ headers: {}, certPem: 'CERT', keyPem: 'KEY' })
+  })
+
+  it('reads authorities and certificates again when they are replaced, and never half a pair', async () => {
+    const ca = createCa({ commonName: 'ca', random: systemRandom, now: Date.now(), validForMs: 3_600_000 })
+    const user = (commonName: string) =>
+      issueCertificate(ca, { commonName, random: systemRandom, now: Date.now(), validForMs: 3_600_000, client: true })
+    const [first, second] = [user('first'), user('second')]
+    const contents: Record<string, string> = {
+      '/etc/k/config': config(
+        'client-certificate: u.crt\n    client-key: u.key\n    tokenFile: t',
+        'server: https://x\n    certificate-authority: ca.crt',
+      ),
+      '/etc/k/ca.crt': 'CA',
+      '/etc/k/u.crt': first.certPem,
+      '/etc/k/u.key': first.keyPem,
+      '/etc/k/t': 'token',
+    }
+    const readFile = (path: string) => files(contents)(path)
+    const loaded = await loadKubeConfig({ path: '/etc/k/config', env: {}, clock, readFile })
+    const headers = { authorization: 'Bearer token' }
+    const identity = await loaded.credentials.current()
+    expect(identity).toEqual({ headers, ...first })
+    contents['/etc/k/u.crt'] = second.certPem
+    contents['/etc/k/ca.crt'] = 'NEXT'
+    await clock.advance(61_000)
+    expect(await loaded.credentials.current()).toBe(identity)
+    expect(await loaded.trust?.current()).toBe('NEXT')
+    contents['/etc/k/u.key'] = second.keyPem
+    expect(await loaded.credentials.current()).toEqual({ headers, ...second })
+    // After a refusal, and after a failed connection, without waiting for the minute.
+    Object.assign(contents, { '/etc/k/u.crt': first.certPem, '/etc/k/u.key': first.keyPem, '/etc/k/ca.crt': 'CA' })
+    expect(loaded.credentials.refused(await loaded.credentials.current())).toBe(true)
+    expect(await loaded.credentials.current()).toEqual({ headers, ...first })
+    expect(await loaded.trust?.current()).toBe('NEXT')
+    loaded.trust?.doubted()
+    expect(await loaded.trust?.current()).toBe('CA')
   })
 
   it('merges the files of KUBECONFIG, the first that sets a value wins', async () => {

@@ -1,13 +1,25 @@
 /** Where the API server is and who we are: kubeconfig files (kubectl's format) and the service account of a pod. */
 import { dirname, resolve } from 'node:path'
 import type { Clock } from '../lib/clock.ts'
-import { bearer, type CredentialSource, fixedIdentity } from './credentials/credential-source.ts'
+import { certificateFiles, trustFile } from './credentials/certificate-files.ts'
+import {
+  bearer,
+  bothIdentities,
+  type CredentialSource,
+  fixedIdentity,
+  type TrustSource,
+} from './credentials/credential-source.ts'
 import { type ExecPlugin, execPlugin } from './credentials/exec-plugin.ts'
 import { tokenFile } from './credentials/token-file.ts'
 
 export interface KubeConfig {
   readonly server: string
+  /** The name of the context that was used; absent in a pod. */
+  readonly context?: string
+  /** As it was when this was loaded. */
   readonly caPem?: string
+  /** Present when `caPem` came from a file: as it is now. */
+  readonly trust?: TrustSource
   readonly serverName?: string
   /** The namespace of the context; "default" when it names none. */
   readonly namespace: string
@@ -41,15 +53,13 @@ export async function loadKubeConfig(source: KubeConfigSource): Promise<KubeConf
 async function inClusterConfig(source: KubeConfigSource): Promise<KubeConfig> {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = source.env
   if (!host || !port) throw new Error('not in a pod: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set')
+  const trust = trustFile({ ...source, path: `${serviceAccountDir}/ca.crt` })
   return {
     server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
-    caPem: await source.readFile(`${serviceAccountDir}/ca.crt`),
+    ...optional('caPem', await trust.current()),
+    trust,
     namespace: (await source.readFile(`${serviceAccountDir}/namespace`).catch(() => 'default')).trim(),
-    credentials: tokenFile({
-      path: `${serviceAccountDir}/token`,
-      clock: source.clock,
-      readFile: source.readFile,
-    }),
+    credentials: tokenFile({ ...source, path: `${serviceAccountDir}/token` }),
   }
 }
 
@@ -81,10 +91,12 @@ async function fileConfig(source: KubeConfigSource, paths: readonly string[]): P
     throw new Error('kubeconfig: insecure-skip-tls-verify is refused: give certificate-authority or its data')
   }
   if (cluster.fields['proxy-url']) throw new Error('kubeconfig: proxy-url is not supported')
-  const caPem = await pemOf(source, cluster, 'certificate-authority')
+  const { trust, caPem } = await authoritiesOf(source, cluster)
   return {
     server,
-    ...(caPem ? { caPem } : {}),
+    context: contextName,
+    ...optional('caPem', caPem),
+    ...(trust ? { trust } : {}),
     ...optional('serverName', text(cluster.fields['tls-server-name'])),
     namespace: text(context['namespace']) ?? 'default',
     credentials: await credentialsOf(source, user, { server, caPem }),
@@ -126,28 +138,51 @@ async function credentialsOf(
   user: Entry | undefined,
   cluster: { server: string; caPem: string | undefined },
 ): Promise<CredentialSource> {
-  if (!user) return fixedIdentity({ headers: {} })
+  if (!user) return fixedIdentity(nobody)
   for (const member of ['auth-provider', 'as', 'as-groups', 'as-uid', 'as-user-extra']) {
     if (user.fields[member] !== undefined) throw new Error(`kubeconfig: users.user.${member} is not supported`)
   }
   if (user.fields['exec'] !== undefined) return execPlugin(pluginOf(source, user, cluster), source.clock)
-  const certPem = await pemOf(source, user, 'client-certificate')
-  const keyPem = await pemOf(source, user, 'client-key')
-  if ((certPem === undefined) !== (keyPem === undefined)) {
-    throw new Error('kubeconfig: client-certificate and client-key belong together')
-  }
-  const tls = certPem && keyPem ? { certPem, keyPem } : {}
+  const certificate = await certificateOf(source, user)
+  const headers = headersOf(source, user)
+  return certificate && headers
+    ? bothIdentities(headers, certificate)
+    : (certificate ?? headers ?? fixedIdentity(nobody))
+}
+
+const nobody = { headers: {} }
+
+function headersOf(source: KubeConfigSource, user: Entry): CredentialSource | undefined {
   // As in client-go: a token file goes before a token.
   const path = text(user.fields['tokenFile'])
-  if (path) return tokenFile({ path: resolve(user.dir, path), clock: source.clock, readFile: source.readFile })
+  if (path) return tokenFile({ ...source, path: resolve(user.dir, path) })
   const token = text(user.fields['token'])
-  if (token) return fixedIdentity({ headers: bearer(token), ...tls })
+  if (token) return fixedIdentity({ headers: bearer(token) })
   const { username, password } = user.fields
-  if (typeof username === 'string' && typeof password === 'string') {
-    const basic = Buffer.from(`${username}:${password}`).toString('base64')
-    return fixedIdentity({ headers: { authorization: `Basic ${basic}` }, ...tls })
+  if (typeof username !== 'string' || typeof password !== 'string') return undefined
+  const basic = Buffer.from(`${username}:${password}`).toString('base64')
+  return fixedIdentity({ headers: { authorization: `Basic ${basic}` } })
+}
+
+async function certificateOf(source: KubeConfigSource, user: Entry): Promise<CredentialSource | undefined> {
+  const certificate = pemOf(user, 'client-certificate')
+  const key = pemOf(user, 'client-key')
+  if (!certificate && !key) return undefined
+  if (!certificate || !key) throw new Error('kubeconfig: client-certificate and client-key belong together')
+  if (certificate.path && key.path) {
+    const files = certificateFiles({ ...source, path: certificate.path, keyPath: key.path })
+    await files.current()
+    return files
   }
-  return fixedIdentity({ headers: {}, ...tls })
+  const [certPem, keyPem] = await Promise.all([certificate, key].map((pem) => pem.data ?? source.readFile(pem.path)))
+  return fixedIdentity({ headers: {}, ...(certPem && keyPem ? { certPem, keyPem } : {}) })
+}
+
+async function authoritiesOf(source: KubeConfigSource, cluster: Entry) {
+  const authority = pemOf(cluster, 'certificate-authority')
+  if (authority?.path === undefined) return { trust: undefined, caPem: authority?.data }
+  const trust = trustFile({ ...source, path: authority.path })
+  return { trust, caPem: await trust.current() }
 }
 
 function pluginOf(
@@ -173,12 +208,14 @@ function pluginOf(
   }
 }
 
+type Pem = { readonly data: string; readonly path?: undefined } | { readonly path: string; readonly data?: undefined }
+
 /** `<name>-data` (base64) goes before the file `<name>`. */
-async function pemOf(source: KubeConfigSource, entry: Entry, name: string): Promise<string | undefined> {
+function pemOf(entry: Entry, name: string): Pem | undefined {
   const data = text(entry.fields[`${name}-data`])
-  if (data) return Buffer.from(data, 'base64').toString('utf8')
+  if (data) return { data: Buffer.from(data, 'base64').toString('utf8') }
   const path = text(entry.fields[name])
-  return path ? source.readFile(resolve(entry.dir, path)) : undefined
+  return path ? { path: resolve(entry.dir, path) } : undefined
 }
 
 function required(from: Fields, name: string, of: string): string {

@@ -131,6 +131,45 @@ describe('kubernetes client', () => {
     expect(eviction.requests.length).toBe(1)
   })
 
+  it('waits a minute at most and five times at most, however long the server wants', async () => {
+    const { client, clock, requests } = scripted(status(503, 'ServiceUnavailable', { 'retry-after': '86400' }))
+    const failed = expect(client.create(pods, pod)).rejects.toMatchObject({ status: 503, retryAfterMs: 86_400_000 })
+    await clock.advance(59_000)
+    expect(requests.length).toBe(1)
+    await clock.advance(240_000)
+    await failed
+    expect(requests.length).toBe(5)
+  })
+
+  it('of many calls that were told the same time some wait longer, none shorter', async () => {
+    let byte = 0
+    const random = (size: number) => {
+      byte += 16
+      return new Uint8Array(size).fill(byte)
+    }
+    const waits: number[] = []
+    const clock = new FakeClock()
+    const transport: KubeTransport = {
+      async send() {
+        const body = (async function* () {
+          yield Buffer.from('{}')
+        })()
+        return { status: 429, headers: { 'retry-after': '8' }, body }
+      },
+    }
+    const sleep = (ms: number) => {
+      waits.push(ms)
+      return new Promise<never>(() => {})
+    }
+    const timed = { now: () => clock.now(), monotonic: () => clock.monotonic(), sleep, after: () => () => {} }
+    const client = createKubeClient({ transport, clock: timed, random, log: silentLog })
+    for (let i = 0; i < 10; i++) void client.create(pods, pod)
+    await clock.advance(0)
+    expect(new Set(waits).size).toBe(10)
+    expect(Math.min(...waits)).toBeGreaterThanOrEqual(8000)
+    expect(Math.max(...waits)).toBeLessThanOrEqual(10_000)
+  })
+
   it('a request that gets no answer ends after its deadline, and at once with its signal', async () => {
     const { client, clock } = scripted('hangs')
     const failed = expect(client.create(pods, pod)).rejects.toThrow('within 90 s')

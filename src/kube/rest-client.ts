@@ -2,14 +2,16 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import type { RandomBytes } from '../lib/random.ts'
-import { parseList, parseObject } from './answers.ts'
+import { parseObject } from './answers.ts'
 import type { ResourceType, WriteOptions } from './client.ts'
-import { ApiError, type KubeClient, type KubeList, type KubeObject, type ListOptions, type Patch } from './client.ts'
+import { ApiError, type KubeClient, type KubeObject, type ListOptions, type Patch } from './client.ts'
 import type { KubeConfig } from './kubeconfig.ts'
-import { collectionPath, type Query, resourcePath, selectors, withQuery } from './resource-path.ts'
+import { resourcePath, withQuery } from './resource-path.ts'
 import { Requester } from './transport/requester.ts'
-import { type KubeTransport, readText } from './transport/transport.ts'
+import { defaultTimings, type Timings } from './transport/timings.ts'
+import type { KubeTransport } from './transport/transport.ts'
 import { createUndiciTransport } from './transport/undici-transport.ts'
+import { listPages } from './watch/pages.ts'
 import { watchForever } from './watch.ts'
 
 export interface KubeClientOptions {
@@ -18,6 +20,8 @@ export interface KubeClientOptions {
   readonly log: Logger
   /** Sent as User-Agent; "coffer" if absent. */
   readonly userAgent?: string
+  /** Those that are given replace the usual ones. */
+  readonly timings?: Partial<Timings>
 }
 
 const patchTypes: Readonly<Record<Patch['kind'], string>> = {
@@ -25,27 +29,24 @@ const patchTypes: Readonly<Record<Patch['kind'], string>> = {
   json: 'application/json-patch+json',
   strategic: 'application/strategic-merge-patch+json',
 }
-const pageSize = '500'
 const json = 'application/json'
 
-/**
- * Refusals of the server are thrown as ApiError, no answer as Unreachable. Reads are tried again (four times within a
- * second) after 5xx and lost connections; every call waits and tries again when the server says so (429 or 503 with Retry-After).
- */
+/** See `KubeClient` for what it throws and what it tries again. */
 export function createKubeClient(
   options: KubeClientOptions & ({ readonly config: KubeConfig } | { readonly transport: KubeTransport }),
 ): KubeClient {
-  const transport = 'transport' in options ? options.transport : createUndiciTransport(options.config)
-  const userAgent = options.userAgent ?? 'coffer'
-  const requester = new Requester({ transport, clock: options.clock, random: options.random, userAgent })
-  return { ...reads(requester, options), ...writes(requester), ...rest(requester, transport) }
+  const { clock, random, userAgent = 'coffer' } = options
+  const timings = { ...defaultTimings, ...options.timings }
+  const transport =
+    'transport' in options ? options.transport : createUndiciTransport({ ...options.config, ...timings })
+  const requester = new Requester({ transport, clock, random, userAgent, answerMs: timings.answerMs })
+  return { ...reads(requester, { ...options, timings }), ...writes(requester), ...rest(requester, transport) }
 }
 
 type Reads = Pick<KubeClient, 'get' | 'list' | 'watch'>
 type Writes = Pick<KubeClient, 'create' | 'update' | 'patch' | 'apply' | 'delete' | 'post'>
 
-function reads(requester: Requester, options: KubeClientOptions): Reads {
-  const list: Reads['list'] = (type, listOptions, signal) => listAll(requester, type, listOptions ?? {}, signal)
+function reads(requester: Requester, options: KubeClientOptions & { readonly timings: Timings }): Reads {
   return {
     async get<T extends KubeObject>(
       type: ResourceType<T>,
@@ -59,48 +60,31 @@ function reads(requester: Requester, options: KubeClientOptions): Reads {
         throw error
       }
     },
-    list,
+    async list<T extends KubeObject>(type: ResourceType<T>, listOptions: ListOptions = {}, signal?: AbortSignal) {
+      let items: T[] = []
+      let resourceVersion = ''
+      for await (const page of listPages(requester, type, listOptions, { signal })) {
+        if (page.first) items = []
+        for (const item of page.items) items.push(item)
+        resourceVersion = page.resourceVersion
+      }
+      return { items, resourceVersion }
+    },
     watch: (type, listOptions, signal) =>
       watchForever(
         {
           type,
           options: listOptions,
           open: (path, opened) => requester.open(path, opened),
-          list: (listed) => list(type, listOptions, listed),
+          pages: (listed) => listPages(requester, type, listOptions, { signal: listed, once: true }),
           clock: options.clock,
           random: options.random,
           log: options.log,
+          timings: options.timings,
         },
         signal,
       ),
   }
-}
-
-async function listAll<T extends KubeObject>(
-  requester: Requester,
-  type: ResourceType<T>,
-  options: ListOptions,
-  signal?: AbortSignal,
-): Promise<KubeList<T>> {
-  const path = collectionPath(type, options)
-  const page = async (query: Query) =>
-    parseList(
-      await requester.text({ method: 'GET', path: withQuery(path, { ...selectors(options), ...query }), signal }),
-      type,
-    )
-  let answer = await page({ limit: pageSize })
-  const items = [...answer.items]
-  while (answer.continueToken !== undefined) {
-    try {
-      answer = await page({ limit: pageSize, continue: answer.continueToken })
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 410) throw error
-      // The snapshot that the pages came from is gone: all in one answer has no such limit.
-      return page({})
-    }
-    items.push(...answer.items)
-  }
-  return { items, resourceVersion: answer.resourceVersion }
 }
 
 function writes(requester: Requester): Writes {
@@ -154,10 +138,13 @@ function writes(requester: Requester): Writes {
 function rest(requester: Requester, transport: KubeTransport): Pick<KubeClient, 'raw' | 'close'> {
   return {
     async raw(request) {
-      const response = await requester.send(request)
-      return { status: response.status, body: await readText(response.body) }
+      const { status, body } = await requester.whole({ ...request, long: true })
+      return { status, body }
     },
-    close: async () => transport.close?.(),
+    async close() {
+      requester.close()
+      await transport.close?.()
+    },
   }
 }
 

@@ -191,6 +191,38 @@ describe('watch', () => {
     expect(watch.synced()).toBeGreaterThan(0)
   })
 
+  it('a list that never comes to its end as a stream comes in pages', async () => {
+    const server = serverWith('a', 'b', 'c', 'd')
+    server.chunkSizes = [300]
+    const watch = watching(server)
+    for (let i = 0; i < 2; i++) {
+      await watch.clock.advance(0)
+      server.cut()
+      await watch.clock.advance(3000)
+    }
+    expect(watch.held).toEqual(server.names)
+    expect(watch.synced()).toBe(1)
+  })
+
+  it('a server that calls every version too old is listed ever more rarely', async () => {
+    const server = serverWith('a')
+    const watch = watching(server)
+    await watch.clock.advance(0)
+    for (let i = 0; i < 600; i++) {
+      server.finish()
+      server.put('a')
+      server.compact()
+      server.put('a')
+      await watch.clock.advance(1000)
+    }
+    const lists = server.requests.filter((query) => query.has('sendInitialEvents')).length
+    expect(lists).toBeGreaterThan(10)
+    // Ten minutes, each list at most 30 s and in the end at least 18 s after the one before.
+    expect(lists).toBeLessThan(45)
+    await watch.clock.advance(60_000)
+    expect(watch.held).toEqual(server.names)
+  })
+
   it('ends by its signal only, even when the body minds no signal', async () => {
     const server = serverWith('a')
     const deaf = {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../lib/fake-clock.ts'
 import { silentLog } from '../lib/log.ts'
+import { ApiError } from './client.ts'
 import { WorkQueue, type WorkResult } from './work-queue.ts'
 
 /** Chance that is always in the middle: delays are exact. */
@@ -98,6 +99,24 @@ describe('work queue', () => {
     await end()
   })
 
+  it('waits as long as the server wants, up to the maximum', async () => {
+    const times: number[] = []
+    const asked = [5000, 86_400_000]
+    const { clock, queue, end } = queueOf(async () => {
+      times.push(clock.monotonic())
+      const retryAfterMs = asked.shift()
+      if (retryAfterMs !== undefined) throw new ApiError(429, 'TooManyRequests', 'later', retryAfterMs)
+      return undefined
+    })
+    queue.add('a')
+    await clock.advance(600_000)
+    expect(times.length).toBe(3)
+    expect(times[1]).toBeGreaterThanOrEqual(5000)
+    expect(times[1]).toBeLessThanOrEqual(6250)
+    expect((times[2] ?? 0) - (times[1] ?? 0)).toBe(300_000)
+    await end()
+  })
+
   it('delays have a maximum', async () => {
     let count = 0
     const { clock, queue, end } = queueOf(async () => {
@@ -108,7 +127,8 @@ describe('work queue', () => {
     await clock.advance(3_600_000)
     const before = count
     await clock.advance(3_600_000)
-    expect(count - before).toBe(12)
+    // Each of 240 s, which leaves chance room up to the 300 s that it must not exceed.
+    expect(count - before).toBe(15)
     await end()
   })
 

@@ -2,7 +2,8 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import type { RandomBytes } from '../lib/random.ts'
-import { Backoff } from './watch/backoff.ts'
+import { ApiError } from './client.ts'
+import { Backoff, spread } from './watch/backoff.ts'
 
 /** What to do with the key next: nothing, or the same again after a while (replaces the time that an earlier result set). */
 export type WorkResult = { readonly requeueAfterMs?: number } | undefined
@@ -14,7 +15,10 @@ export interface WorkQueueOptions {
   /** For log lines. */
   readonly name: string
   readonly concurrency: number
-  /** A throw means: again, after a delay that doubles from `firstDelayMs` to `maxDelayMs` as long as it goes on. */
+  /**
+   * A throw means: again, after a delay that doubles from `firstDelayMs` to `maxDelayMs` as long as it goes on; later when it is an
+   * ApiError that says so (retryAfterMs), but never later than `maxDelayMs`.
+   */
   readonly work: (key: string, signal: AbortSignal) => Promise<WorkResult>
   /** 200 ms if absent. */
   readonly firstDelayMs?: number
@@ -119,7 +123,8 @@ export class WorkQueue {
     const { random, firstDelayMs = 200, maxDelayMs = 300_000, log, name } = this.#options
     const backoff = this.#backoffs.get(key) ?? new Backoff({ firstMs: firstDelayMs, maxMs: maxDelayMs, random })
     this.#backoffs.set(key, backoff)
-    const delayMs = backoff.next()
+    const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0
+    const delayMs = Math.max(backoff.next(), Math.min(spread(asked, random), maxDelayMs))
     const message = error instanceof Error ? error.message : String(error)
     log.warn('kube.queue.retry', { queue: name, key, delayMs, error: message })
     this.#requeue(key, delayMs)

@@ -19,13 +19,18 @@ export interface ExecPlugin {
 const known = new Set(['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1'])
 /** A token is replaced this long before it expires, so that it can't expire on the way. */
 const earlyMs = 10_000
+/** What the command said this recently it would say again: it is not run for each request that is refused. */
+const rerunMs = 10_000
 
 export function execPlugin(plugin: ExecPlugin, clock: Clock): CredentialSource {
   if (!known.has(plugin.apiVersion)) throw new Error(`exec plugin: unknown apiVersion ${plugin.apiVersion}`)
+  const closing = new AbortController()
   let held: { identity: Identity; until: number } | undefined
+  let ranAt = Number.NEGATIVE_INFINITY
   let running: Promise<Identity> | undefined
   const renew = async (): Promise<Identity> => {
-    const status = credentialStatus(await runPlugin(plugin), plugin)
+    ranAt = clock.monotonic()
+    const status = credentialStatus(await runPlugin(plugin, closing.signal), plugin)
     held = { identity: status.identity, until: status.until }
     return status.identity
   }
@@ -38,13 +43,16 @@ export function execPlugin(plugin: ExecPlugin, clock: Clock): CredentialSource {
       return running
     },
     refused(identity) {
-      if (held?.identity === identity) held = undefined
+      if (held?.identity !== identity) return true
+      if (clock.monotonic() - ranAt < rerunMs) return false
+      held = undefined
       return true
     },
+    close: () => closing.abort(),
   }
 }
 
-function runPlugin(plugin: ExecPlugin): Promise<string> {
+function runPlugin(plugin: ExecPlugin, signal: AbortSignal): Promise<string> {
   const info = {
     apiVersion: plugin.apiVersion,
     kind: 'ExecCredential',
@@ -52,7 +60,7 @@ function runPlugin(plugin: ExecPlugin): Promise<string> {
   }
   const env = { ...plugin.inheritedEnv, ...plugin.env, KUBERNETES_EXEC_INFO: JSON.stringify(info) }
   return new Promise((resolve, reject) => {
-    const options = { env, timeout: 60_000, maxBuffer: 1024 * 1024, encoding: 'utf8' as const }
+    const options = { env, signal, timeout: 60_000, maxBuffer: 1024 * 1024, encoding: 'utf8' as const }
     const child = execFile(plugin.command, [...plugin.args], options, (error, stdout) => {
       if (!error) return resolve(stdout)
       // Neither its output nor its arguments are repeated: both may hold credentials.

@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { RandomBytes } from '../../lib/random.ts'
 import { apiError } from '../answers.ts'
 import { ApiError } from '../client.ts'
-import { fraction } from '../watch/backoff.ts'
+import { jittered, spread } from '../watch/backoff.ts'
 import { type KubeResponse, type KubeTransport, readText, Unreachable } from './transport.ts'
 
 export interface Ask {
@@ -12,18 +12,32 @@ export interface Ask {
   readonly contentType?: string
   readonly accept?: string
   readonly signal?: AbortSignal
+  /** The answer may take as long as it likes while bytes keep coming. */
+  readonly long?: boolean
+  /** The caller tries again itself. */
+  readonly once?: boolean
 }
 
-/** A mutating call may wait for webhooks, 30 s at most each. */
-const deadlineMs = 90_000
 const tries = 5
+const firstRetryMs = 50
+const shortestWaitMs = 100
 const longestWaitMs = 60_000
+const closed = new Unreachable('the Kubernetes client is closed', { notSent: true })
+
+export interface RequesterOptions {
+  readonly transport: KubeTransport
+  readonly clock: Clock
+  readonly random: RandomBytes
+  readonly userAgent: string
+  readonly answerMs: number
+}
 
 /** Requests with a deadline and with the retries that are safe. */
 export class Requester {
-  readonly #options: { transport: KubeTransport; clock: Clock; random: RandomBytes; userAgent: string }
+  readonly #options: RequesterOptions
+  readonly #closing = new AbortController()
 
-  constructor(options: { transport: KubeTransport; clock: Clock; random: RandomBytes; userAgent: string }) {
+  constructor(options: RequesterOptions) {
     this.#options = options
   }
 
@@ -32,64 +46,83 @@ export class Requester {
     for (let attempt = 1; ; attempt++) {
       let failure: Unreachable | ApiError
       try {
-        return await this.#once(ask)
+        const { status, headers, body } = await this.whole(ask)
+        if (status >= 200 && status < 300) return body
+        failure = apiError(status, body, headers['retry-after'])
       } catch (error) {
-        if (!(error instanceof Unreachable || error instanceof ApiError)) throw error
+        if (!(error instanceof Unreachable)) throw error
         failure = error
       }
-      const waitMs = attempt < tries ? this.#retryAfter(ask, failure, attempt) : undefined
+      const last = attempt >= tries || ask.once || this.#closing.signal.aborted
+      const waitMs = last ? undefined : this.#retryAfter(ask, failure, attempt)
       if (waitMs === undefined) throw failure
-      await this.#options.clock.sleep(waitMs, ask.signal)
+      await this.#wait(waitMs, ask.signal)
     }
   }
 
-  /** The answer as it comes, whatever its status; no retries, no deadline. */
-  send(ask: Ask): Promise<KubeResponse> {
-    return this.#options.transport.send({
-      method: ask.method,
-      path: ask.path,
-      headers: {
-        'user-agent': this.#options.userAgent,
-        accept: ask.accept ?? 'application/json',
-        ...(ask.body === undefined ? {} : { 'content-type': ask.contentType ?? 'application/json' }),
-      },
-      ...(ask.body === undefined ? {} : { body: ask.body }),
-      ...(ask.signal ? { signal: ask.signal } : {}),
-    })
-  }
-
-  open(path: string, signal: AbortSignal): Promise<KubeResponse> {
-    return this.send({ method: 'GET', path, signal })
-  }
-
-  async #once(ask: Ask): Promise<string> {
+  /** The answer, whatever its status, when all of it is there; no retries. */
+  async whole(ask: Ask): Promise<{ status: number; headers: KubeResponse['headers']; body: string }> {
+    const { clock, answerMs } = this.#options
     const deadline = new AbortController()
     const onAbort = () => deadline.abort(ask.signal?.reason)
     if (ask.signal?.aborted) onAbort()
     ask.signal?.addEventListener('abort', onAbort, { once: true })
-    const cancel = this.#options.clock.after(deadlineMs, () =>
-      deadline.abort(new Unreachable(`no answer from the Kubernetes API within ${deadlineMs / 1000} s`)),
-    )
+    const late = () => deadline.abort(new Unreachable(`no answer from the Kubernetes API within ${answerMs / 1000} s`))
+    let cancel = clock.after(answerMs, late)
+    const onPiece = () => {
+      if (!ask.long) return
+      cancel()
+      cancel = clock.after(answerMs, late)
+    }
     try {
-      const response = await this.send({ ...ask, signal: deadline.signal })
-      const text = await readText(response.body)
-      if (response.status >= 200 && response.status < 300) return text
-      throw apiError(response.status, text, response.headers['retry-after'])
+      const { status, headers, body } = await this.#send(ask, deadline.signal)
+      return { status, headers, body: await readText(body, undefined, onPiece) }
     } finally {
       cancel()
       ask.signal?.removeEventListener('abort', onAbort)
     }
   }
 
+  /** GETs a path; resolves when the head of the answer is there. No retries, no deadline. */
+  open(path: string, signal: AbortSignal): Promise<KubeResponse> {
+    return this.#send({ method: 'GET', path }, signal)
+  }
+
+  /** Ends every wait for another try; what is under way is the transport's to end. */
+  close(): void {
+    this.#closing.abort(closed)
+  }
+
+  #send(ask: Ask, signal: AbortSignal): Promise<KubeResponse> {
+    if (this.#closing.signal.aborted) return Promise.reject(closed)
+    const headers: Record<string, string> = {
+      'user-agent': this.#options.userAgent,
+      accept: ask.accept ?? 'application/json',
+    }
+    const { method, path, body } = ask
+    if (body === undefined) return this.#options.transport.send({ method, path, headers, signal })
+    headers['content-type'] = ask.contentType ?? 'application/json'
+    return this.#options.transport.send({ method, path, headers, body, signal })
+  }
+
+  async #wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const closing = this.#closing.signal
+    await this.#options.clock.sleep(ms, signal ? AbortSignal.any([signal, closing]) : closing)
+  }
+
   /** How long to wait before the next try; undefined: the failure is final. */
   #retryAfter(ask: Ask, failure: Unreachable | ApiError, attempt: number): number | undefined {
+    const { random } = this.#options
     // The server did not begin with the request and says when to come back: safe for every method.
     if (failure instanceof ApiError && (failure.status === 429 || failure.status === 503)) {
-      if (failure.retryAfterMs !== undefined) return Math.min(Math.max(failure.retryAfterMs, 100), longestWaitMs)
+      const { retryAfterMs } = failure
+      if (retryAfterMs !== undefined) {
+        return spread(Math.min(Math.max(retryAfterMs, shortestWaitMs), longestWaitMs), random)
+      }
     }
-    // A write may have happened: only its author knows whether it can be repeated.
-    if (ask.method !== 'GET') return undefined
+    // A write may have happened: only its author knows whether it can be repeated. One that never left can.
+    if (ask.method !== 'GET' && !(failure instanceof Unreachable && failure.notSent)) return undefined
     if (failure instanceof ApiError && failure.status < 500) return undefined
-    return 50 * 2 ** (attempt - 1) * (0.75 + 0.5 * fraction(this.#options.random))
+    return jittered(firstRetryMs * 2 ** (attempt - 1), random)
   }
 }

@@ -1,5 +1,7 @@
-import type { Agent, Dispatcher } from 'undici'
-import type { CredentialSource, Identity } from '../credentials/credential-source.ts'
+import type { Dispatcher } from 'undici'
+import type { CredentialSource, Identity, TrustSource } from '../credentials/credential-source.ts'
+import { bodyPieces } from './body-pieces.ts'
+import { PoolHolder } from './pool-holder.ts'
 import type { KubeRequest, KubeResponse, KubeTransport } from './transport.ts'
 import { Unreachable } from './transport.ts'
 
@@ -8,108 +10,98 @@ export interface UndiciTransportOptions {
   readonly server: string
   /** Absent: the system's authorities. */
   readonly caPem?: string
+  /** Goes before `caPem`. */
+  readonly trust?: TrustSource
   /** The name to verify, when it isn't the host of `server`. */
   readonly serverName?: string
   readonly credentials: CredentialSource
+  readonly connectMs: number
 }
 
-const headersTimeoutMs = 70_000
-
-/** Keep-alive connections to one API server. undici is loaded by the first request: what only imports this stays small. */
+/**
+ * Keep-alive connections to one API server. undici is loaded by the first request: what only imports this stays small. It
+ * sets no limit of time but the one for connecting: whoever sends has a signal.
+ */
 export function createUndiciTransport(options: UndiciTransportOptions): KubeTransport {
-  const server = new URL(options.server)
-  const prefix = server.pathname.replace(/\/+$/, '')
-  const agents = new AgentHolder(options)
+  const { origin, pathname } = new URL(options.server)
+  const prefix = pathname.replace(/\/+$/, '')
+  const pools = new PoolHolder({ ...options, origin })
+  const { credentials, trust } = options
+  let undici: typeof import('undici') | undefined
 
   const once = async (request: KubeRequest, identity: Identity): Promise<KubeResponse> => {
-    const { request: send } = await import('undici')
+    undici ??= await import('undici')
+    const caPem = trust ? await raced(trust.current(), request.signal) : options.caPem
+    const pool = pools.pool(undici, identity, caPem)
+    if (!pool) throw new Unreachable('the Kubernetes client is closed', { notSent: true })
     let answer: Dispatcher.ResponseData
     try {
-      answer = await send(server.origin + prefix + request.path, {
-        dispatcher: await agents.agent(identity),
+      answer = await pool.request({
+        path: prefix + request.path,
         method: request.method as Dispatcher.HttpMethod,
         headers: { ...request.headers, ...identity.headers },
         body: request.body ?? null,
         signal: request.signal,
-        headersTimeout: headersTimeoutMs,
-        // A watch is silent for as long as nothing happens; watch.ts has its own watchdog.
+        headersTimeout: 0,
         bodyTimeout: 0,
       })
     } catch (error) {
       request.signal?.throwIfAborted()
-      throw unreachable(server.origin, error)
+      const notSent = pools.neverConnected(error)
+      if (notSent) trust?.doubted()
+      throw unreachable(origin, error, notSent)
     }
+    const { signal } = request
+    const failed = (error: unknown) => (signal?.aborted ? signal.reason : unreachable(origin, error, false))
     return {
       status: answer.statusCode,
       headers: flatten(answer.headers),
-      body: whole(answer.body, server.origin, request),
+      body: bodyPieces(answer.body, failed),
     }
   }
 
   return {
     async send(request) {
-      const identity = await options.credentials.current(request.signal)
+      const identity = await raced(credentials.current(request.signal), request.signal)
       const response = await once(request, identity)
-      if (response.status !== 401 || !options.credentials.refused(identity)) return response
+      if (response.status !== 401 || !credentials.refused(identity)) return response
+      const next = await raced(credentials.current(request.signal), request.signal)
+      // The same again would be refused again.
+      if (isSame(identity, next)) return response
       for await (const _ of response.body) {
         // Read to its end so that the connection can be used again.
       }
-      return once(request, await options.credentials.current(request.signal))
+      return once(request, next)
     },
-    close: () => agents.close(),
+    async close() {
+      credentials.close?.()
+      await pools.close()
+    },
   }
 }
 
-/** One undici Agent per client certificate: a renewed one needs new connections. */
-class AgentHolder {
-  readonly #options: UndiciTransportOptions
-  #held: { certPem: string | undefined; agent: Agent } | undefined
-
-  constructor(options: UndiciTransportOptions) {
-    this.#options = options
-  }
-
-  async agent(identity: Identity): Promise<Agent> {
-    const { Agent } = await import('undici')
-    if (this.#held && this.#held.certPem === identity.certPem) return this.#held.agent
-    const { caPem, serverName } = this.#options
-    const before = this.#held?.agent
-    const agent = new Agent({
-      // Watches hold a connection each, so their number has no limit; requests reuse idle ones.
-      keepAliveTimeout: 30_000,
-      pipelining: 1,
-      connect: {
-        timeout: 10_000,
-        ...(caPem ? { ca: caPem } : {}),
-        ...(serverName ? { servername: serverName } : {}),
-        ...(identity.certPem && identity.keyPem ? { cert: identity.certPem, key: identity.keyPem } : {}),
-      },
-    })
-    this.#held = { certPem: identity.certPem, agent }
-    // Its open watches go on until they end by themselves.
-    before?.close().catch(() => {})
-    return agent
-  }
-
-  async close(): Promise<void> {
-    const agent = this.#held?.agent
-    this.#held = undefined
-    await agent?.destroy()
-  }
-}
-
-async function* whole(body: AsyncIterable<Uint8Array>, origin: string, request: KubeRequest) {
+/** Ends with the signal, even when the work doesn't: an exec plugin may hang. */
+async function raced<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work
+  signal.throwIfAborted()
+  let onAbort = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
   try {
-    yield* body
-  } catch (error) {
-    request.signal?.throwIfAborted()
-    throw unreachable(origin, error)
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }
 
-function unreachable(origin: string, error: unknown): Unreachable {
+const isSame = (a: Identity, b: Identity) =>
+  a.headers['authorization'] === b.headers['authorization'] && a.certPem === b.certPem && a.keyPem === b.keyPem
+
+function unreachable(origin: string, error: unknown, notSent: boolean): Unreachable {
   const detail = error instanceof Error ? error.message || ('code' in error ? String(error.code) : error.name) : ''
-  return new Unreachable(`no answer from the Kubernetes API at ${origin}: ${detail}`, { cause: error })
+  return new Unreachable(`no answer from the Kubernetes API at ${origin}: ${detail}`, { cause: error, notSent })
 }
 
 function flatten(headers: Record<string, string | string[] | undefined>): Record<string, string | undefined> {

@@ -17,26 +17,35 @@ export class KnownObjects<T extends KubeObject> {
     return new Set()
   }
 
-  note(event: { type: 'upserted' | 'deleted'; object: T }, listing?: Listing): void {
+  /** The events that this one makes: one of the same name that was another object has been deleted in between. */
+  note(event: { type: 'upserted' | 'deleted'; object: T }, listing?: Listing): WatchEvent<T>[] {
     const { metadata } = event.object
     const key = `${metadata.namespace ?? ''}/${metadata.name ?? ''}`
-    if (event.type === 'upserted') {
-      this.#metadata.set(key, slim(metadata))
-      listing?.add(key)
-    } else {
+    if (event.type === 'deleted') {
       this.#metadata.delete(key)
       listing?.delete(key)
+      return [event]
     }
+    const before = this.#metadata.get(key)
+    this.#metadata.set(key, slim(metadata))
+    listing?.add(key)
+    return before && before.uid !== metadata.uid ? [this.#gone(before), event] : [event]
   }
 
   /** The list is complete: what we know of and it did not show is gone. */
-  *endList(listing: Listing): Generator<WatchEvent<T>, void, undefined> {
-    for (const [key, metadata] of [...this.#metadata]) {
+  endList(listing: Listing): WatchEvent<T>[] {
+    const gone: WatchEvent<T>[] = []
+    for (const [key, metadata] of this.#metadata) {
       if (listing.has(key)) continue
       this.#metadata.delete(key)
-      const { kind } = this.#type
-      yield { type: 'deleted', object: { apiVersion: apiVersionOf(this.#type), kind, metadata } as T }
+      gone.push(this.#gone(metadata))
     }
+    return gone
+  }
+
+  #gone(metadata: ObjectMeta): WatchEvent<T> {
+    const object = { apiVersion: apiVersionOf(this.#type), kind: this.#type.kind, metadata }
+    return { type: 'deleted', object: object as T }
   }
 }
 
