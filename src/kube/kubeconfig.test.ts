@@ -177,7 +177,7 @@ describe('exec plugins', () => {
     ['neither a token nor a certificate', credential('{}')],
   ])('says "%s" and repeats no output', async (message, script) => {
     const loaded = await load(config(plugin(script)))
-    const error = await loaded.credentials.current().catch((e: unknown) => String(e))
+    const error = await Promise.resolve(loaded.credentials.current()).catch((e: unknown) => String(e))
     expect(error).toContain(message)
     expect(error).not.toContain('canary')
   })

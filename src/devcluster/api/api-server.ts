@@ -2,6 +2,7 @@
  * A Kubernetes API in memory, for development and tests: the kinds that secrets delivery touches, custom resources,
  * admission webhooks, service account tokens. A function from request to response; http-listener.ts puts it on a socket.
  */
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../lib/clock.ts'
 import { type Logger, silentLog } from '../../lib/log.ts'
 import type { RandomBytes } from '../../lib/random.ts'
@@ -84,6 +85,8 @@ export class ApiServer {
   readonly #ready: Promise<void>
 
   constructor(options: ApiServerOptions) {
+    // Each open watch waits for it.
+    setMaxListeners(0, this.#stopping.signal)
     const { clock, random } = options
     this.#log = options.log ?? silentLog
     const store = new ObjectStore({ historyEvents: options.historyEvents ?? 10_000 })

@@ -1,6 +1,7 @@
 /** Who we are to the API server, fresh at each request. */
 export interface CredentialSource {
-  current(signal?: AbortSignal): Promise<Identity>
+  /** At once when it is at hand: this is asked for each request. */
+  current(signal?: AbortSignal): Identity | Promise<Identity>
   /**
    * The server answered 401 to this identity: true when `current` may now give another one. The request is sent again only if
    * it does.
@@ -17,14 +18,14 @@ export interface Identity {
 
 /** Whom we believe to be the API server, fresh at each connection. */
 export interface TrustSource {
-  /** Authorities, PEM; undefined: the system's. */
-  current(): Promise<string | undefined>
+  /** Authorities, PEM. */
+  current(): string | Promise<string>
   /** No connection came about: what `current` gave may be out of date. */
   doubted(): void
 }
 
 export const fixedIdentity = (identity: Identity): CredentialSource => ({
-  current: async () => identity,
+  current: () => identity,
   refused: () => false,
 })
 

@@ -36,7 +36,7 @@ export function execPlugin(plugin: ExecPlugin, clock: Clock): CredentialSource {
   }
   return {
     current() {
-      if (held && clock.now() < held.until - earlyMs) return Promise.resolve(held.identity)
+      if (held && clock.now() < held.until - earlyMs) return held.identity
       running ??= renew().finally(() => {
         running = undefined
       })

@@ -19,9 +19,9 @@ export class FreshFile {
   }
 
   /** Throws only when the file could never be read: what it held before may still be good, and is better than nothing. */
-  current(): Promise<string> {
+  current(): string | Promise<string> {
     const held = this.#held
-    if (held && this.#options.clock.monotonic() - held.readAt < rereadMs) return Promise.resolve(held.text)
+    if (held && this.#options.clock.monotonic() - held.readAt < rereadMs) return held.text
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined
     })

@@ -5,11 +5,14 @@ import { FreshFile, type FreshFileOptions } from './fresh-file.ts'
 export function tokenFile(options: FreshFileOptions): CredentialSource {
   const file = new FreshFile(options)
   let held: { text: string; identity: Identity } | undefined
+  const identityOf = (text: string): Identity => {
+    if (held?.text !== text) held = { text, identity: { headers: bearer(text.trim()) } }
+    return held.identity
+  }
   return {
-    async current() {
-      const text = await file.current()
-      if (held?.text !== text) held = { text, identity: { headers: bearer(text.trim()) } }
-      return held.identity
+    current() {
+      const text = file.current()
+      return typeof text === 'string' ? identityOf(text) : text.then(identityOf)
     },
     refused(identity) {
       if (held?.identity === identity) file.expire()

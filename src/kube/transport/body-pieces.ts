@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
 import type { KubeBody } from './transport.ts'
 
-/** So much may wait for its reader before the link is told to slow down. */
-const waitingBytes = 1024 * 1024
+/** So much may wait for its reader before the link is told to slow down; it is read at one go, so it must not take long. */
+const waitingBytes = 128 * 1024
 
 /**
  * The body of an answer. An error of the stream is `failed`'s, and is not raised when nobody reads. Node's own iterator turns

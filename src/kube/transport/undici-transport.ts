@@ -81,8 +81,8 @@ export function createUndiciTransport(options: UndiciTransportOptions): KubeTran
 }
 
 /** Ends with the signal, even when the work doesn't: an exec plugin may hang. */
-async function raced<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work
+async function raced<T>(work: T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal || !(work instanceof Promise)) return work
   signal.throwIfAborted()
   let onAbort = () => {}
   const aborted = new Promise<never>((_, reject) => {
