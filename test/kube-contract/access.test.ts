@@ -1,6 +1,14 @@
 /** Rights as people meet them: roles, what they are asked about, acting as others. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Answer, type Cluster, eventually, minorVersion, openCluster, type SendOptions } from './cluster.ts'
+import {
+  type Answer,
+  type Cluster,
+  eventually,
+  minorVersion,
+  onReal,
+  openCluster,
+  type SendOptions,
+} from './cluster.ts'
 
 let cluster: Cluster
 let namespace: string
@@ -256,7 +264,8 @@ describe('escalation', () => {
 })
 
 describe('roles that gather each other', () => {
-  it('come to rest', async () => {
+  // A real controller manager may go on swapping their order for a while.
+  it.skipIf(onReal)('come to rest', async () => {
     const [one, two] = [cluster.unique('one'), cluster.unique('two')]
     const gathering = (mine: string, other: string, groups: string[]) => ({
       metadata: { labels: { [mine]: 'yes' }, name: mine },

@@ -38,7 +38,10 @@ export class StepFailed extends Error {
   }
 }
 
-/** Asks every 10 ms until `probe` answers; StepFailed names what was awaited and what was last seen. */
+/**
+ * Asks every 10 ms until `probe` answers. A StepFailed of the probe is no end: a log that can't be had now may be there in a moment.
+ * The one that is thrown in the end names what was awaited and what was last seen.
+ */
 export async function until<T>(
   context: Pick<DemoContext, 'clock' | 'stop'>,
   wanted: { readonly what: string; readonly part: string; readonly withinMs?: number },
@@ -46,10 +49,18 @@ export async function until<T>(
 ): Promise<T> {
   const deadline = context.clock.monotonic() + (wanted.withinMs ?? 20_000)
   for (;;) {
-    const found = await probe()
+    let last = ''
+    const found = await probe().catch((error: unknown) => {
+      if (!(error instanceof StepFailed)) throw error
+      last = `; ${error.message}`
+      return undefined
+    })
     if (found !== undefined) return found
     if (context.clock.monotonic() > deadline)
-      throw new StepFailed(wanted.part, `${wanted.what}: not seen within ${(wanted.withinMs ?? 20_000) / 1000} s`)
+      throw new StepFailed(
+        wanted.part,
+        `${wanted.what}: not seen within ${(wanted.withinMs ?? 20_000) / 1000} s${last}`,
+      )
     await context.clock.sleep(10, context.stop)
   }
 }
