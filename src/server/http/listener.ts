@@ -28,6 +28,7 @@ export interface Listener {
 
 const defaultMaxBodyBytes = 32 * 1024 * 1024
 const bodyTimeoutMs = 120_000
+const idleSweepMs = 20
 const limits: ServerOptions = {
   maxHeaderSize: 64 * 1024,
   keepAliveTimeout: 60_000,
@@ -44,10 +45,6 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const server: Server = secure ?? createServer(limits)
   const streams = attach(server, secure ? 'secureConnection' : 'connection', options)
   let closing = false
-  // What is answered after close() began leaves its connection idle, and an upgrade would keep it open: nobody else ends these.
-  server.on('request', (_request, response) => {
-    response.on('close', () => closing && setImmediate(() => server.closeIdleConnections()))
-  })
   server.on('upgrade', (_request, socket) => closing && socket.destroy())
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -62,7 +59,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       server.closeIdleConnections()
       for (const stream of streams) stream.destroy()
-      await grace(closed)
+      // What is answered from now on leaves its connection idle. A listener per response would cost every request something.
+      const sweep = setInterval(() => server.closeIdleConnections(), idleSweepMs)
+      await grace(closed).finally(() => clearInterval(sweep))
       server.closeAllConnections()
     },
   }
