@@ -110,7 +110,11 @@ describe('the demo on a real control plane', () => {
     next.child.kill('SIGINT')
     expect(await next.ended, next.text()).toBe(0)
     const PATH = `${dirname(kubectlPath)}:${process.env['PATH']}`
-    execFileSync('sh', ['-c', command], { env: { PATH, KUBECONFIG: kubeconfig }, stdio: 'pipe', timeout: 150_000 })
+    execFileSync('sh', ['-c', command], {
+      env: { PATH, KUBECONFIG: kubeconfig, HOME: scratch },
+      stdio: 'pipe',
+      timeout: 150_000,
+    })
     await eventually('as before', 60_000, async () => (await allObjects(kube)).join() === before.join())
   }, 300_000)
 
