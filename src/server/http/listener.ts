@@ -28,7 +28,6 @@ export interface Listener {
 
 const defaultMaxBodyBytes = 32 * 1024 * 1024
 const bodyTimeoutMs = 120_000
-const idleSweepMs = 20
 const limits: ServerOptions = {
   maxHeaderSize: 64 * 1024,
   keepAliveTimeout: 60_000,
@@ -59,9 +58,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       server.closeIdleConnections()
       for (const stream of streams) stream.destroy()
-      // What is answered from now on leaves its connection idle. A listener per response would cost every request something.
-      const sweep = setInterval(() => server.closeIdleConnections(), idleSweepMs)
-      await grace(closed).finally(() => clearInterval(sweep))
+      // What is answered from now on leaves its connection idle: Node then ends it by this time, not 60 s.
+      server.keepAliveTimeout = 1
+      await grace(closed)
       server.closeAllConnections()
     },
   }
