@@ -1,6 +1,18 @@
-// Bundles src/main.ts into dist/ (ES modules, one chunk per program) and writes dist/meta.json, which a test reads.
+// Bundles src/main.ts and the library into dist/ (ES modules, one chunk per program), with the library's declarations, and
+// writes dist/meta.json, which a test reads.
 // --if-stale: does nothing when no source is newer than the last build.
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
@@ -40,10 +52,25 @@ const namedExportsOfCommonJs = {
   },
 }
 
+/** The declarations of coffer/sdk. They name each other by .js, which every compiler finds. */
+function declareTypes(folder) {
+  const compiler = join(root, 'node_modules/typescript/bin/tsc')
+  execFileSync(process.execPath, [compiler, '-p', 'scripts/sdk-types.json', '--outDir', folder], {
+    cwd: root,
+    stdio: 'inherit',
+  })
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const path = join(entry.parentPath, entry.name)
+    writeFileSync(path, readFileSync(path, 'utf8').replace(/(from '\.[^']*)\.ts'/g, "$1.js'"))
+  }
+}
+
 const started = Date.now()
 const result = await build({
   absWorkingDir: root,
-  entryPoints: { coffer: 'src/main.ts' },
+  // sdk.js is what programs import as coffer/sdk.
+  entryPoints: { coffer: 'src/main.ts', sdk: 'src/sdk/library/library.ts' },
   outdir: 'dist.new',
   bundle: true,
   splitting: true,
@@ -64,6 +91,7 @@ const result = await build({
   plugins: [namedExportsOfCommonJs],
   logLevel: 'warning',
 })
+declareTypes(join(root, 'dist.new/types'))
 rmSync(join(root, 'dist'), { recursive: true, force: true })
 const { renameSync } = await import('node:fs')
 renameSync(join(root, 'dist.new'), join(root, 'dist'))

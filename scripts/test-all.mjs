@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { missingClients } from '../test/clients/programs.mjs'
 import { controlPlanes, isBuilt } from '../test/envtest/assets.mjs'
 
 const root = new URL('..', import.meta.url).pathname
@@ -37,15 +38,28 @@ const controlPlaneSuites = () => {
   )
 }
 
+/** Clients of other makers, as their registries have them. */
+const clientSuite = () => ({
+  name: 'clients',
+  missing: missingClients(),
+  run: () => vitest(process.execPath, ['clients'], join(scratch, 'clients.json')),
+})
+
+/** The HTTP layer under ten times ten thousand mutated requests. */
+const fuzzSuite = () => ({
+  name: 'fuzz',
+  run: () => vitest(process.execPath, ['wire'], join(scratch, 'fuzz.json'), { COFFER_FUZZ: '100000' }, ['fuzz']),
+})
+
 const controlPlaneSuite = (name, missing, env) => ({
   name,
   missing,
   run: () => vitest(process.execPath, ['envtest'], join(scratch, `${name}.json`), env),
 })
 
-function vitest(node, projects, report, env = {}) {
+function vitest(node, projects, report, env = {}, files = []) {
   const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...projects.flatMap((p) => ['--project', p])]
-  args.push('--reporter=dot', '--reporter=json', `--outputFile.json=${report}`)
+  args.push(...files, '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`)
   return new Promise((resolve) => {
     spawn(node, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] }).on(
       'close',
@@ -64,7 +78,7 @@ function vitest(node, projects, report, env = {}) {
 }
 
 const total = { passed: 0, failed: 0, skipped: 0 }
-const everything = [nodeSuite('node22'), nodeSuite('node24'), ...controlPlaneSuites()]
+const everything = [nodeSuite('node22'), nodeSuite('node24'), clientSuite(), fuzzSuite(), ...controlPlaneSuites()]
 const named = process.argv.slice(2)
 for (const suite of everything.filter(
   ({ name }) => named.length === 0 || named.some((part) => name.startsWith(part)),

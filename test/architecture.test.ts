@@ -21,9 +21,19 @@ function importsOf(file: string): string[] {
 }
 const below = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`)
 
-const nouns = ['mounts', 'tokens', 'leases', 'policies', 'identity', 'wrapping', 'quotas', 'namespaces'].map(
-  (n) => `server/${n}`,
-)
+const nouns = [
+  'mounts',
+  'tokens',
+  'leases',
+  'policies',
+  'identity',
+  'wrapping',
+  'quotas',
+  'lockout',
+  'namespaces',
+  'telemetry',
+  'snapshots',
+].map((n) => `server/${n}`)
 const contracts = ['server/contracts', 'lib']
 
 /** Folder -> what it may import besides itself. The first match counts, so the narrower folder stands first. */
@@ -40,7 +50,8 @@ const rules: readonly (readonly [folder: RegExp, allowed: readonly string[]])[] 
   [/^server\/seal\/[^/]+$/, [...contracts, 'sdk']],
   [/^server\/(engines|auth)\/kubernetes$/, [...contracts, 'gotemplate', 'kube']],
   [/^server\/(engines|auth)\/[^/]+$/, [...contracts, 'gotemplate']],
-  [/^server\/(mounts|policies|identity|wrapping|quotas|namespaces|usage)$/, contracts],
+  [/^server\/wrapping$/, ['server/tokens', 'server/leases', ...contracts]],
+  [/^server\/(mounts|policies|identity|wrapping|quotas|lockout|namespaces|usage|telemetry|snapshots)$/, contracts],
   [/^server\/leases$/, ['server/mounts', ...contracts]],
   [/^server\/tokens$/, ['server/leases', ...contracts]],
   [/^server\/faces\/[^/]+$/, [...nouns, 'server/audit/broker', 'server/barrier', 'server/seal', ...contracts]],

@@ -17,8 +17,8 @@ import { refusalOf } from '../src/controller/reconcilers/externalsecret/unsuppor
 import { families, names } from '../src/injector/annotations/known.ts'
 import { standardDefaults } from '../src/injector/defaults.ts'
 import { admit } from '../src/injector/webhook.ts'
+import { usage as serverUsage } from '../src/programs/server/configuration/flags.ts'
 import { parseConfiguration } from '../src/programs/server/configuration.ts'
-import { usage as serverUsage } from '../src/programs/server/flags.ts'
 
 const root = join(import.meta.dirname, '..')
 const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8')
@@ -101,13 +101,14 @@ describe('server.md', () => {
     ['### `storage "lmdb"`', 'storage "lmdb" { zzz = 1 }'],
     ['### `storage "inmem"`', 'storage "inmem" { zzz = 1 }'],
     ['### `outbound`', 'storage "inmem" {}\noutbound { zzz = 1 }'],
+    ['### `telemetry`', 'storage "inmem" {}\ntelemetry { zzz = 1 }'],
   ])('%s names the keys that are accepted', (heading, text) => {
     expect(sorted(firstCells(page, heading))).toEqual(sorted(accepted(text)))
   })
 
   it('names the flags of the usage', () => {
     const documented = firstCells(page, '## Flags').map((cell) => cell.replace(/=.*/, ''))
-    const inUsage = [...serverUsage.matchAll(/^ {2}(-[a-z-]+)/gm)].map(([, name = '']) => name)
+    const inUsage = [...serverUsage.matchAll(/^ {2}(-[a-z0-9-]+)/gm)].map(([, name = '']) => name)
     expect(sorted(documented.filter((name) => !name.startsWith('-help')))).toEqual(sorted(inUsage))
   })
 })

@@ -57,6 +57,16 @@ export const environment = [
   ['VAULT_MAX_RETRIES', 'How often a request is sent again. Default 2.'],
   ['VAULT_WRAP_TTL', 'As `-wrap-ttl`.'],
   ['VAULT_FORMAT', 'As `-format`.'],
+  ['VAULT_DETAILED', 'As `-detailed` of `list`.'],
+  ['VAULT_MFA', 'Second factor, `method:passcode`; several with commas.'],
+  ['VAULT_RATE_LIMIT', 'Most requests a second, `10`, or with a burst, `10:20`.'],
+  ['VAULT_DISABLE_REDIRECTS', 'A redirect is an error.'],
+  ['VAULT_SRV_LOOKUP', 'An address without a port is looked up by its SRV record `_http._tcp.<host>`.'],
+  [
+    'VAULT_PROXY_ADDR',
+    'Proxy for every request. Without it `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count, but never for this machine.',
+  ],
+  ['VAULT_HTTP_PROXY', 'The older name of `VAULT_PROXY_ADDR`.'],
 ] as const
 
 const exitStatus = [

@@ -1,8 +1,12 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Clock } from '../lib/clock.ts'
+import type { ConnectSocket } from '../sdk/events.ts'
 import type { NodeTransportOptions } from '../sdk/node-transport.ts'
 import type { Transport } from '../sdk/transport.ts'
+import type { LocalAudit } from './audit/local-audit.ts'
 import type { FlagSpecs, Flags } from './flags.ts'
+import type { LocalSnapshot } from './operator/snapshot/local-snapshot.ts'
+import type { LocalPolicy } from './policy/local-policy.ts'
 import type { Session } from './session.ts'
 
 /** What a command may touch; programs/cli.ts passes the real ones, tests their own. */
@@ -17,6 +21,14 @@ export interface CliContext {
   readonly clock: Clock
   readonly signal: AbortSignal
   openTransport(options: NodeTransportOptions): Transport
+  /** For events; the package behind it is loaded when used. */
+  openSocket?(options: NodeTransportOptions): ConnectSocket
+  /** For commands about audit files of this machine; loaded when used. */
+  localAudit?(): Promise<LocalAudit>
+  /** For commands about policies in files; loaded when used. */
+  localPolicy?(): Promise<LocalPolicy>
+  /** For commands about snapshot files of this machine; loaded when used. */
+  localSnapshot?(): Promise<LocalSnapshot>
 }
 
 export interface Command {
@@ -30,6 +42,8 @@ export interface Command {
   readonly about?: string
   readonly examples: readonly Example[]
   readonly flags: FlagSpecs
+  /** It can print the answer as it came (-format=raw). */
+  readonly raw?: boolean
   /** How many positional arguments. */
   readonly takes: { readonly min: number; readonly max?: number }
   /** -> exit status: 0, 1 (wrong use, local trouble) or 2 (the server said no or was not there). */

@@ -3,6 +3,8 @@ import { FakeClock } from '../lib/fake-clock.ts'
 import { fakeTransport } from '../sdk/fake-transport.ts'
 import type { NodeTransportOptions } from '../sdk/node-transport.ts'
 import type { TransportRequest, TransportResponse } from '../sdk/transport.ts'
+import type { LocalAudit } from './audit/local-audit.ts'
+import type { CliContext } from './command.ts'
 import { runCli } from './run.ts'
 
 export interface CliRun {
@@ -18,7 +20,10 @@ export interface CliRunOptions {
   readonly stdin?: string | Readable
   readonly signal?: AbortSignal
   readonly name?: 'coffer' | 'vault'
+  readonly localPolicy?: CliContext['localPolicy']
+  readonly openSocket?: CliContext['openSocket']
   answer?(request: TransportRequest): Partial<TransportResponse>
+  localAudit?(): Promise<LocalAudit>
 }
 
 /** Runs one command line against a server that is a function. For tests. */
@@ -36,10 +41,13 @@ export async function runFake(argv: readonly string[], options: CliRunOptions = 
     env: { VAULT_ADDR: 'http://127.0.0.1:8200', VAULT_MAX_RETRIES: '0', ...options.env },
     clock: new FakeClock(),
     signal: options.signal ?? new AbortController().signal,
+    ...(options.openSocket && { openSocket: options.openSocket }),
+    ...(options.localPolicy && { localPolicy: options.localPolicy }),
     openTransport: (given) => {
       connected.push(given)
       return transport
     },
+    ...(options.localAudit ? { localAudit: options.localAudit } : {}),
   })
   return { status, out: out.text, err: err.text, requests: transport.requests, connected }
 }

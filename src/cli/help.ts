@@ -1,10 +1,7 @@
-import { commands, type Group, groups, roles } from './catalogue.ts'
+import { commands, type Group, groups, rolesOf } from './catalogue.ts'
 import type { CliContext, Command } from './command.ts'
 import type { FlagSpecs } from './flags.ts'
 import { connectionFlags } from './session.ts'
-
-/** Under Vault's name only what Vault itself has. */
-const vaultRoles = ['server', 'agent']
 
 type Name = Pick<CliContext, 'name'>
 
@@ -13,12 +10,15 @@ export function overview({ name }: Name): string {
   const common = single.filter((command) =>
     ['read', 'write', 'delete', 'list', 'login', 'status'].includes(command.name),
   )
-  const others: Group[] = [...single.filter((command) => !common.includes(command)), ...groups]
+  const others: Group[] = [
+    ...single.filter((command) => !common.includes(command)),
+    ...groups.filter((group) => !group.name.includes(' ')),
+  ]
   return [
     `Usage: ${name} <command> [options] [args]`,
     `Common commands:\n${listOf(common)}`,
     `Other commands:\n${listOf(others.sort((a, b) => a.name.localeCompare(b.name)))}`,
-    `Programs:\n${listOf(name === 'vault' ? roles.filter((role) => vaultRoles.includes(role.name)) : roles)}`,
+    `Programs:\n${listOf(rolesOf(name))}`,
     `"${name} <command> -h" shows what it takes, with examples. The server is named by VAULT_ADDR or -address.`,
   ].join('\n\n')
 }

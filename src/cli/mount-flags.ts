@@ -15,6 +15,31 @@ export const mountFlags: FlagSpecs = {
   'seal-wrap': { kind: 'bool', about: 'Encrypt critical values with the seal too.' },
 }
 
+const { path: _, local: __, 'seal-wrap': ___, ...tunable } = mountFlags
+
+/** What secrets tune and auth tune can change. */
+export const tuneFlags: FlagSpecs = {
+  ...tunable,
+  'audit-non-hmac-request-keys': { kind: 'list', about: 'A request key that audit shows in clear; may be repeated.' },
+  'audit-non-hmac-response-keys': { kind: 'list', about: 'A response key that audit shows in clear; may be repeated.' },
+  'passthrough-request-headers': { kind: 'list', about: 'A header that the engine sees; may be repeated.' },
+  'allowed-response-headers': { kind: 'list', about: 'A header that the engine may set; may be repeated.' },
+}
+
+/** Only what was given. */
+export function tuneBody(flags: Flags): JsonObject {
+  const version = flags.text('version')
+  const options = { ...flags.map('options'), ...(version !== undefined && { version }) }
+  const texts = ['description', 'default-lease-ttl', 'max-lease-ttl', 'listing-visibility', 'token-type']
+  const lists = Object.keys(tuneFlags).filter((name) => tuneFlags[name]?.kind === 'list')
+  const given = [...texts, ...lists].filter((name) => flags.has(name))
+  const members = given.map((name) => [
+    name.replaceAll('-', '_'),
+    lists.includes(name) ? flags.list(name) : (flags.text(name) ?? ''),
+  ])
+  return { ...Object.fromEntries(members), ...(Object.keys(options).length > 0 && { options }) }
+}
+
 export function mountBody(type: string, flags: Flags): JsonObject {
   const version = flags.text('version')
   const options = { ...flags.map('options'), ...(version !== undefined && { version }) }

@@ -52,9 +52,11 @@ describe('the command line', () => {
 
   it.each([
     [['kv', 'gte', 'secret/x'], 'Did you mean "vault kv get"?'],
+    [['kv', 'metadata', 'gte', 'secret/x'], 'Did you mean "vault kv metadata get"?'],
     [['stauts'], 'Did you mean "vault status"?'],
     [['sever'], 'Did you mean "vault server"?'],
     [['frobnicate'], '"vault -h" lists what there is.'],
+    [['dev'], '"vault -h" lists what there is.'],
   ])('%j is no command and says what was meant', async (argv, hint) => {
     const { status, err } = await runFake(argv)
     expect(status).toBe(127)

@@ -2,8 +2,9 @@
 
 import { closest } from '../lib/closest.ts'
 import { TransportError } from '../sdk/transport.ts'
-import { commands, groups, roles } from './catalogue.ts'
+import { commands, groups, rolesOf } from './catalogue.ts'
 import { type CliContext, type Command, Failure } from './command.ts'
+import { completions } from './complete.ts'
 import { type Flags, parseFlags } from './flags.ts'
 import { commandHelp, groupHelp, overview } from './help.ts'
 import { Session } from './session.ts'
@@ -31,19 +32,33 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
   }
 }
 
+/** In words. */
+const longestName = 4
+
 async function dispatch(argv: readonly string[], context: CliContext): Promise<number> {
-  const [first, second] = argv
+  const [first] = argv
   if (first === undefined || isHelp(first) || first === 'help') {
     context.stdout.write(`${overview(context)}\n`)
     return first === undefined ? 127 : 0
   }
+  if (first === '__complete') {
+    for (const word of completions(argv.slice(1), context.name)) context.stdout.write(`${word}\n`)
+    return 0
+  }
   if (first === '-v' || first === '-version' || first === '--version') return dispatch(['version'], context)
-  const command = commands.find(({ name }) => name === first || name === `${first} ${second}`)
+  // "operator raft snapshot save": the longest name that the words begin with.
+  const names = argv
+    .map((_, i) => argv.slice(0, i + 1).join(' '))
+    .slice(0, longestName)
+    .reverse()
+  const called = names.find((name) => commands.some((command) => command.name === name))
+  const command = commands.find(({ name }) => name === called)
   if (command) return runCommand(command, argv.slice(command.name.split(' ').length), context)
-  if (groups.some(({ name }) => name === first)) return inGroup(first, second, context)
+  const group = names.find((name) => groups.some((one) => one.name === name))
+  if (group !== undefined) return inGroup(group, argv[group.split(' ').length], context)
   return unknown(
     first,
-    [...commands.map(({ name }) => name.split(' ')[0] ?? ''), ...roles.map(({ name }) => name)],
+    [...commands.map(({ name }) => name.split(' ')[0] ?? ''), ...rolesOf(context.name).map(({ name }) => name)],
     context,
   )
 }
@@ -52,7 +67,7 @@ function inGroup(group: string, second: string | undefined, context: CliContext)
   if (second !== undefined && !second.startsWith('-')) {
     const inside = commands
       .filter(({ name }) => name.startsWith(`${group} `))
-      .map(({ name }) => name.slice(group.length + 1))
+      .map(({ name }) => name.slice(group.length + 1).split(' ')[0] ?? '')
     return unknown(second, inside, context, `${group} `)
   }
   const asked = second !== undefined && isHelp(second)
@@ -81,7 +96,12 @@ async function runCommand(command: Command, argv: readonly string[], context: Cl
   const { flags, args } = understood(command, argv, context)
   const session = new Session(flags, context)
   // A wrong format is wrong use: nothing may have been written by the time it is noticed.
-  if (Object.hasOwn(command.flags, 'format')) session.format()
+  if (Object.hasOwn(command.flags, 'format')) {
+    session.format()
+    if (session.raw() && !command.raw) {
+      throw new Failure(1, `"${context.name} ${command.name}" has no raw output: use table, json, yaml or pretty`)
+    }
+  }
   try {
     return await command.run({ args, flags, session, context })
   } finally {

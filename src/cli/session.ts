@@ -1,14 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { pemText } from '../lib/pem-text.ts'
+import { systemRandom } from '../lib/random.ts'
 import { setting } from '../lib/setting.ts'
 import { type Query, VaultClient } from '../sdk/client.ts'
 import type { Envelope } from '../sdk/envelope.ts'
-import { type NodeTransportOptions, readPem } from '../sdk/node-transport.ts'
+import type { ConnectSocket } from '../sdk/events.ts'
+import { limitRate } from '../sdk/rate-limit.ts'
 import type { Transport } from '../sdk/transport.ts'
 import { type CliContext, Failure } from './command.ts'
+import { addressOf, transportOptions } from './connection.ts'
 import type { FlagSpecs, Flags } from './flags.ts'
-import { boolSetting, durationSetting, intSetting } from './settings.ts'
+import { boolSetting, intSetting, rateSetting } from './settings.ts'
 import { readTokenFile } from './token-file.ts'
 
 /** Where the server is and who asks; every command that talks to it has these. */
@@ -22,12 +22,14 @@ export const connectionFlags: FlagSpecs = {
   'tls-server-name': { kind: 'text', about: 'Name that the certificate must bear (VAULT_TLS_SERVER_NAME).' },
   'tls-skip-verify': { kind: 'bool', about: 'Do not verify the certificate: for tests only (VAULT_SKIP_VERIFY).' },
   namespace: { kind: 'text', alias: 'ns', about: 'Namespace (VAULT_NAMESPACE).' },
+  'disable-redirects': { kind: 'bool', about: 'Follow no redirect (VAULT_DISABLE_REDIRECTS).' },
+  mfa: { kind: 'list', about: 'Second factor, method:passcode; may be repeated (VAULT_MFA).' },
   header: { kind: 'map', about: 'Another header, name=value; may be repeated.' },
   'wrap-ttl': { kind: 'duration', about: 'Wrap the answer in a token of this life (VAULT_WRAP_TTL).' },
 }
 
 export const formatFlag: FlagSpecs = {
-  format: { kind: 'text', about: 'table, json or yaml (VAULT_FORMAT).' },
+  format: { kind: 'text', about: 'table, json, yaml or pretty; raw where an answer is read (VAULT_FORMAT).' },
 }
 
 export const fieldFlag: FlagSpecs = {
@@ -48,30 +50,35 @@ export class Session {
   }
 
   address(): string {
-    const { env } = this.#context
-    return (
-      this.#flags.text('agent-address') ??
-      setting(env, 'AGENT_ADDR')?.value ??
-      this.#flags.text('address') ??
-      setting(env, 'ADDR')?.value ??
-      'https://127.0.0.1:8200'
-    )
+    return addressOf(this.#flags, this.#context.env)
   }
 
   /** `token`: instead of the environment's or the token file's. */
   client(options: { token?: string } = {}): VaultClient {
     const { env, clock } = this.#context
-    const namespace = this.#flags.text('namespace') ?? setting(env, 'NAMESPACE')?.value
+    const namespace = this.namespace()
     const token = options.token ?? this.token()
     return new VaultClient({
       transport: this.#connect(),
       clock,
       address: this.address().replace(/\/+$/, ''),
+      random: systemRandom,
       maxRetries: intSetting(env, 'MAX_RETRIES') ?? 2,
-      headers: this.#flags.map('header'),
+      headers: this.#headers(),
       ...(namespace !== undefined && { namespace }),
       ...(token !== undefined && { token }),
     })
+  }
+
+  namespace(): string | undefined {
+    return this.#flags.text('namespace') ?? setting(this.#context.env, 'NAMESPACE')?.value
+  }
+
+  /** For sys/events/subscribe. */
+  connectSocket(): ConnectSocket {
+    const { openSocket, env } = this.#context
+    if (!openSocket) throw new Failure(1, 'this build has no WebSockets')
+    return openSocket(transportOptions(this.#flags, env))
   }
 
   token(): string | undefined {
@@ -89,59 +96,49 @@ export class Session {
     return this.client().read(path, query, this.callOptions())
   }
 
+  /** "pretty" is JSON that people read, which all of ours is. Raw is asked for by `raw`. */
   format(): Format {
-    const text = (this.#flags.text('format') ?? setting(this.#context.env, 'FORMAT')?.value ?? 'table').toLowerCase()
+    const text = this.#formatText()
     if (text === 'table' || text === 'json' || text === 'yaml') return text
     if (text === 'yml') return 'yaml'
-    throw new Failure(1, `Invalid output format: ${text} (table, json or yaml)`)
+    if (text === 'pretty') return 'json'
+    if (text === 'raw') return 'table'
+    throw new Failure(1, `Invalid output format: ${text} (table, json, yaml, pretty or raw)`)
+  }
+
+  /** The body as it came. */
+  raw(): boolean {
+    return this.#formatText() === 'raw'
+  }
+
+  /** For commands that list; they declare the flag. */
+  detailed(): boolean {
+    if (this.#flags.has('detailed')) return this.#flags.on('detailed')
+    return boolSetting(this.#context.env, 'DETAILED') ?? false
   }
 
   async close(): Promise<void> {
     await this.#transport?.close?.()
   }
 
+  #formatText(): string {
+    return (this.#flags.text('format') ?? setting(this.#context.env, 'FORMAT')?.value ?? 'table').toLowerCase()
+  }
+
+  #headers(): Record<string, string> {
+    const { env } = this.#context
+    const factors = this.#flags.has('mfa') ? this.#flags.list('mfa') : (setting(env, 'MFA')?.value.split(',') ?? [])
+    const given = this.#flags.map('header')
+    return factors.length > 0 ? { ...given, 'X-Vault-MFA': factors.map((one) => one.trim()).join(', ') } : given
+  }
+
   #connect(): Transport {
-    this.#transport ??= this.#context.openTransport(this.#transportOptions())
-    return this.#transport
-  }
-
-  #transportOptions(): NodeTransportOptions {
-    const { env } = this.#context
-    const clientCert = this.#flags.text('client-cert') ?? setting(env, 'CLIENT_CERT')?.value
-    const clientKey = this.#flags.text('client-key') ?? setting(env, 'CLIENT_KEY')?.value
-    const serverName = this.#flags.text('tls-server-name') ?? setting(env, 'TLS_SERVER_NAME')?.value
-    const ca = this.#certificateAuthorities()
-    const skipFlag = this.#flags.has('tls-skip-verify') ? this.#flags.on('tls-skip-verify') : undefined
-    return {
-      address: this.address(),
-      skipVerify: skipFlag ?? boolSetting(env, 'SKIP_VERIFY') ?? false,
-      timeoutMs: durationSetting(env, 'CLIENT_TIMEOUT') || 60_000,
-      ...(ca !== undefined && { caCertPem: ca }),
-      ...(clientCert !== undefined && { clientCert: readPem(clientCert) }),
-      ...(clientKey !== undefined && { clientKey: readPem(clientKey) }),
-      ...(serverName !== undefined && { tlsServerName: serverName }),
+    const { env, clock } = this.#context
+    const rate = rateSetting(env, 'RATE_LIMIT')
+    if (!this.#transport) {
+      const direct = this.#context.openTransport(transportOptions(this.#flags, env))
+      this.#transport = rate ? limitRate(direct, rate, clock) : direct
     }
-  }
-
-  #certificateAuthorities(): string | undefined {
-    const { env } = this.#context
-    const bytes = setting(env, 'CACERT_BYTES')?.value
-    if (bytes !== undefined && !this.#flags.has('ca-cert')) return pemText(bytes)
-    const file = this.#flags.text('ca-cert') ?? setting(env, 'CACERT')?.value
-    if (file !== undefined) return readPem(file)
-    const folder = this.#flags.text('ca-path') ?? setting(env, 'CAPATH')?.value
-    return folder === undefined ? undefined : readFolder(folder)
-  }
-}
-
-function readFolder(folder: string): string {
-  try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => !entry.isDirectory())
-      .map((entry) => readFileSync(join(folder, entry.name), 'utf8'))
-      .filter((content) => content.includes('-----BEGIN CERTIFICATE-----'))
-      .join('\n')
-  } catch (cause) {
-    throw new Failure(1, `cannot read the certificates in ${folder}`, { cause })
+    return this.#transport
   }
 }

@@ -1,6 +1,7 @@
 import { parseVaultDuration } from '../lib/duration.ts'
 import { parseGoBool } from '../lib/go-bool.ts'
 import { type Env, setting } from '../lib/setting.ts'
+import { parseRate, type Rate } from '../sdk/rate-limit.ts'
 import { Failure } from './command.ts'
 
 export function boolSetting(env: Env, name: string): boolean | undefined {
@@ -24,4 +25,13 @@ export function intSetting(env: Env, name: string): number | undefined {
   if (!found) return undefined
   if (!/^\d+$/.test(found.value)) throw new Failure(1, `${found.from}="${found.value}" is no whole number`)
   return Number(found.value)
+}
+
+export function rateSetting(env: Env, name: string): Rate | undefined {
+  const found = setting(env, name)
+  if (!found) return undefined
+  const rate = parseRate(found.value)
+  if (!rate)
+    throw new Failure(1, `${found.from}="${found.value}" is no rate: write requests a second, 10 or 10:20 (burst)`)
+  return rate
 }

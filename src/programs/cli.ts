@@ -3,6 +3,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import { runCli } from '../cli/run.ts'
 import { systemClock } from '../lib/clock.ts'
 import { createNodeTransport } from '../sdk/node-transport.ts'
+import { createSocketConnector } from '../sdk/web-socket.ts'
 import type { Program } from './program.ts'
 
 /** The command line. Called by the name `vault` it says vault. */
@@ -22,6 +23,10 @@ export const program: Program = {
       clock: systemClock,
       signal: io.stop,
       openTransport: createNodeTransport,
+      openSocket: (options) => createSocketConnector({ ...options, clock: systemClock }),
+      localPolicy: async () => (await import('../server/policies/expectations/local-policy.ts')).localPolicy,
+      localSnapshot: async () => (await import('../server/snapshots/local-snapshot.ts')).localSnapshot,
+      localAudit: async () => (await import('../server/audit/verify/local-audit.ts')).localAudit,
     })
   },
 }

@@ -158,6 +158,6 @@ function flagsOf(args: readonly string[]) {
 }
 
 async function jsonLogger(io: ProgramIo, level: Level): Promise<Logger> {
-  const { createLogger } = await import('./server/logger.ts')
+  const { createLogger } = await import('./server/node/logger.ts')
   return createLogger({ level, name: 'controller', write: (line) => io.stderr.write(line) })
 }

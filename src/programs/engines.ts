@@ -1,12 +1,14 @@
 /** What this program can mount, dial and audit to: one line each. */
-import type { Writable } from 'node:stream'
+import { hostname } from 'node:os'
+import { systemClock } from '../lib/clock.ts'
 import { createOutbound } from '../lib/outbound/outbound.ts'
-import { fileAudit } from '../server/audit/file/file.ts'
 import { kubernetes } from '../server/auth/kubernetes/kubernetes.ts'
 import type { AuditDeviceType } from '../server/contracts/devices.ts'
 import type { MountType, Outbound } from '../server/contracts/mounted.ts'
 import { kv } from '../server/engines/kv/kv.ts'
+import type { Plugin } from '../server/faces/sys/operations/catalog/plugins.ts'
 import type { MountTypes } from '../server/mounts/mount.ts'
+import { type AuditDeviceOptions, createAuditDevices } from './server/audit-devices.ts'
 
 const types: readonly MountType[] = [kv, kubernetes]
 
@@ -25,11 +27,26 @@ export const engines: MountTypes = {
   },
 }
 
-export function auditDevices(options: {
-  readonly directories: readonly string[]
-  readonly stdout: Writable
-}): Readonly<Record<string, AuditDeviceType>> {
-  return { file: fileAudit(options) }
+/** For sys/plugins/catalog. */
+export const plugins: readonly Plugin[] = types.map((type) => ({
+  type: type.class,
+  name: type.type,
+  version: type.version,
+}))
+
+/** File, socket, syslog, http. */
+export function auditDevices(
+  options: Pick<AuditDeviceOptions, 'directories' | 'stdout'> & Partial<AuditDeviceOptions>,
+): Readonly<Record<string, AuditDeviceType>> {
+  return createAuditDevices({
+    destinations: [],
+    declared: () => [],
+    clock: systemClock,
+    hostname: hostname(),
+    pid: process.pid,
+    dial: (allow) => createOutbound({ allow }),
+    ...options,
+  })
 }
 
 /** Refuses what is no business of engines (loopback, metadata, `own` listeners, …) but what the configuration allows. */

@@ -1,5 +1,4 @@
 /** `coffer server`: the secrets server. */
-import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import manifest from '../../package.json' with { type: 'json' }
@@ -7,20 +6,28 @@ import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import { systemRandom } from '../lib/random.ts'
 import type { StorageBackend } from '../server/contracts/storage.ts'
-import { type Listener, listen } from '../server/http/listener.ts'
-import { auditDevices, engines, outbound } from './engines.ts'
+import type { ConfiguredSeals } from '../server/faces/sys/seal/node-seal.ts'
+import type { Listener } from '../server/http/listener.ts'
+import { defaultMinFreeBytes } from '../server/storage/lmdb/volume.ts'
+import { measureStorage } from '../server/telemetry/measured-storage.ts'
+import { measureRuntime, type RuntimeMetrics } from '../server/telemetry/runtime.ts'
+import { auditDevices, engines, outbound, plugins } from './engines.ts'
 import type { Program, ProgramIo } from './program.ts'
-import {
-  ConfigurationError,
-  type ListenerConfig,
-  readConfiguration,
-  type ServerConfig,
-} from './server/configuration.ts'
+import { parseServerFlags, type ServerFlags, UsageError, usage } from './server/configuration/flags.ts'
+import { sanitizedConfig } from './server/configuration/sanitized.ts'
+import { ConfigurationError, readConfiguration, type ServerConfig } from './server/configuration.ts'
 import { type Core, createCore } from './server/core.ts'
-import { type DevFlags, type DevSecrets, devConfig, printDev, startDev, storeToken } from './server/dev-mode.ts'
-import { parseServerFlags, type ServerFlags, UsageError, usage } from './server/flags.ts'
-import { createLogger } from './server/logger.ts'
+import { type DevCertificates, makeDevCertificates } from './server/node/dev-certificates.ts'
+import { type DevFlags, type DevSecrets, devConfig, printDev, startDev, storeToken } from './server/node/dev-mode.ts'
+import { ServerLog } from './server/node/logger.ts'
+import { openListener, readTls } from './server/node/open-listener.ts'
+import { type NodeOperations, nodeOperations } from './server/node/operations.ts'
+import { LogFile, writePidFile } from './server/node/process-files.ts'
+import { Reloads } from './server/node/reloads.ts'
+import { startReport } from './server/node/start-report.ts'
 import { announceReady } from './server/ready.ts'
+import { startSeal } from './server/seal/first-start.ts'
+import { openSeals } from './server/seal/open-seals.ts'
 import { checkStorage, openStorage } from './server/storage.ts'
 
 /** What health and seal-status say: clients gate features on it. */
@@ -29,34 +36,63 @@ const vaultVersion = '2.6.0'
 export const program: Program = {
   run: async (args, io) => {
     if (args[0] === 'check-storage') return runCheck(args[1], io)
-    let flags: ServerFlags
-    let config: ServerConfig
     try {
-      flags = parseServerFlags(args, io.env)
+      const flags = parseServerFlags(args, io.env)
       if (flags.help) {
         io.stdout.write(usage)
         return 0
       }
-      config = configOf(flags)
+      const certificates = await certificatesOf(flags.dev)
+      const config = configOf(flags, certificates)
+      if (flags.verifyOnly) return verify(config, io)
+      return await new Server({ flags, config, certificates, io }).run()
     } catch (error) {
       if (!(error instanceof UsageError) && !(error instanceof ConfigurationError)) throw error
       io.stderr.write(`${error.message}\n`)
       return 1
     }
-    return runServer(config, flags.dev, io)
   },
 }
 
-function configOf(flags: ServerFlags): ServerConfig {
-  const [file] = flags.configFiles
-  if (flags.configFiles.length > 1) throw new UsageError('-config can be given once')
-  if (flags.dev && file) throw new UsageError('-dev takes no -config')
-  if (!flags.dev && !file) throw new UsageError(`Must specify a configuration file with -config, or -dev\n\n${usage}`)
-  const config = flags.dev ? devConfig(flags.dev) : readConfiguration(file ?? '')
-  if (config.listeners.length === 0)
-    throw new ConfigurationError('the configuration has no listener: listener "tcp" { … }')
-  return flags.logLevel ? { ...config, logLevel: flags.logLevel } : config
+function certificatesOf(dev: DevFlags | undefined): Promise<DevCertificates> | undefined {
+  if (dev?.tlsDirectory === undefined) return undefined
+  const { tlsDirectory: directory, host } = dev
+  return makeDevCertificates({ directory, host, now: systemClock.now(), random: systemRandom })
 }
+
+function configOf(flags: ServerFlags, certificates: DevCertificates | undefined): ServerConfig {
+  const { dev, configFiles } = flags
+  if (!dev && configFiles.length === 0) {
+    throw new UsageError(`Must specify at least one config path using -config, or -dev\n\n${usage}`)
+  }
+  const read = configFiles.length > 0 ? readConfiguration(configFiles) : undefined
+  const config = dev ? devConfig(dev, certificates, read) : read
+  if (!config || config.listeners.length === 0) {
+    throw new ConfigurationError('the configuration has no listener: listener "tcp" { … }')
+  }
+  return {
+    ...config,
+    ...(flags.logLevel ? { logLevel: flags.logLevel } : {}),
+    ...(flags.logFormat ? { logFormat: flags.logFormat } : {}),
+    ...(flags.logFile ? { logFile: flags.logFile } : {}),
+  }
+}
+
+/** Also looks at the files that the configuration names. */
+function verify(config: ServerConfig, io: ProgramIo): number {
+  for (const warning of config.warnings) io.stdout.write(`warning: ${warning}\n`)
+  for (const { tls } of config.listeners) {
+    try {
+      if (tls) readTls(tls)
+    } catch (cause) {
+      throw new ConfigurationError(`a TLS file of a listener cannot be read: ${reason(cause)}`, { cause })
+    }
+  }
+  io.stdout.write(startReport(config, { address: config.apiAddr, versions }))
+  return 0
+}
+
+const versions = { vault: vaultVersion, coffer: manifest.version }
 
 async function runCheck(file: string | undefined, io: ProgramIo): Promise<number> {
   if (!file) return 2
@@ -70,129 +106,233 @@ async function runCheck(file: string | undefined, io: ProgramIo): Promise<number
   }
 }
 
-async function runServer(config: ServerConfig, dev: DevFlags | undefined, io: ProgramIo): Promise<number> {
-  // Left alone, V8 lets the old space grow to four times what lives before it collects: 105 MB under writes, with this 75.
-  setFlagsFromString('--heap-growing-percent=100')
-  const clock = systemClock
-  const write = (line: string) => void io.stderr.write(line)
-  const log = createLogger({ level: config.logLevel, name: 'server', write })
-  let backend: StorageBackend
-  try {
-    backend = await openStorage(config.storage, { clock, random: systemRandom, log })
-  } catch (error) {
-    log.error('storage not opened', { error: reason(error) })
-    return 1
+interface ServerOptions {
+  readonly flags: ServerFlags
+  readonly config: ServerConfig
+  readonly certificates: DevCertificates | undefined
+  readonly io: ProgramIo
+}
+
+/** One run, from storage to the last connection. */
+class Server {
+  readonly #options: ServerOptions
+  readonly #logFile: LogFile | undefined
+  readonly #logs: ServerLog
+  readonly #log: Logger
+  readonly #clock: Clock = systemClock
+  readonly #listeners: Listener[] = []
+  readonly #reloads: Reloads
+  readonly #operations: NodeOperations
+  #runtime: RuntimeMetrics | undefined
+
+  constructor(options: ServerOptions) {
+    const { config, flags, io } = options
+    this.#options = options
+    this.#logFile = openLogFile(config)
+    this.#logs = new ServerLog({
+      level: config.logLevel,
+      format: config.logFormat,
+      name: 'server',
+      clock: this.#clock,
+      write: (line) => {
+        io.stderr.write(line)
+        this.#logFile?.write(line)
+      },
+    })
+    this.#log = this.#logs.logger
+    this.#reloads = new Reloads({
+      config,
+      readAgain: () => (flags.configFiles.length > 0 ? readConfiguration(flags.configFiles) : undefined),
+      levelIsFixed: flags.logLevel !== undefined,
+      listeners: this.#listeners,
+      logs: this.#logs,
+      logFile: this.#logFile,
+      log: this.#log,
+    })
+    this.#operations = nodeOperations({
+      clock: this.#clock,
+      logs: this.#logs,
+      plugins,
+      metricsPrefix: config.telemetry.prefix,
+      serverState: { sanitized: () => sanitizedConfig(config), reloads: this.#reloads.parts },
+      configuredHeader: (name) => isConfigured(config, name),
+      sourceFailed: (error) => this.#log.warn('a metric could not be counted', { error: reason(error) }),
+    })
   }
-  const listeners: Listener[] = []
-  const core = createCore({
-    backend,
-    types: engines,
-    auditDevices: auditDevices({ directories: config.auditDirectories, stdout: io.stdout }),
-    outbound: outbound({
-      allow: config.outboundAllow,
-      own: () => listeners.map(({ address }) => address.replace(/^https?:\/\//, '')),
-    }),
-    ttl: { defaultTtlMs: config.defaultTtlMs, maxTtlMs: config.maxTtlMs },
-    clock,
-    random: systemRandom,
-    log,
-    version: vaultVersion,
-    cofferVersion: manifest.version,
-    node: hostname(),
-  })
-  let secrets: DevSecrets | undefined
-  try {
-    // Before anyone can call: a development server must not be initialised by someone else.
-    if (dev) secrets = await startDev(core, dev)
-    for (const listener of config.listeners) listeners.push(await openListener(core, listener))
-  } catch (error) {
-    log.error('not started', { error: reason(error) })
-    await stop({ core, backend, listeners, config, clock, log })
-    return 1
-  }
-  const address = listeners[0]?.address ?? ''
-  for (const listener of listeners) log.info('listening', { address: listener.address })
-  if (dev && secrets) announceDev(dev, secrets, address, io)
-  else io.stdout.write(`==> Coffer server started! Log data will stream in below:\n\n`)
-  io.onReload(() => reload(core, config, listeners, log))
-  announceReady(io.env, { address })
-  await stopped(io.stop)
-  log.info('stopping', { reason: reason(io.stop.reason) })
-  await stop({ core, backend, listeners, config, clock, log })
-  log.info('stopped')
-  return 0
-}
 
-function announceDev(dev: DevFlags, secrets: DevSecrets, address: string, io: ProgramIo): void {
-  if (dev.storeToken) storeToken(io, secrets.rootToken)
-  io.stdout.write(`==> Coffer server configuration:
-
-             Api Address: ${address}
-              Listener 1: tcp (addr: "${address.replace(/^https?:\/\//, '')}", tls: "disabled")
-                 Storage: inmem
-                 Version: Coffer v${manifest.version}, Vault API ${vaultVersion}
-
-==> Coffer server started! Log data will stream in below:
-
-`)
-  printDev(io, address, secrets)
-}
-
-function openListener(core: Core, { host, port, tls }: ListenerConfig): Promise<Listener> {
-  return listen({ handler: core.handler, host, port, ...(tls ? { tls: readTls(tls) } : {}) })
-}
-
-const readTls = (tls: NonNullable<ListenerConfig['tls']>) => ({
-  cert: readFileSync(tls.certFile, 'utf8'),
-  key: readFileSync(tls.keyFile, 'utf8'),
-})
-
-/** SIGHUP: certificates are read again, audit files reopened. */
-function reload(core: Core, config: ServerConfig, listeners: readonly Listener[], log: Logger): void {
-  config.listeners.forEach(({ tls }, i) => {
+  async run(): Promise<number> {
+    const { config, certificates } = this.#options
+    // Left alone, V8 lets the old space grow to four times what lives before it collects: 105 MB under writes, with this 75.
+    setFlagsFromString('--heap-growing-percent=100')
+    for (const warning of config.warnings) this.#log.warn('configuration', { warning })
+    let removePid = () => {}
     try {
-      if (tls) listeners[i]?.setTls(readTls(tls))
-    } catch (error) {
-      log.error('certificate not reloaded', { error: reason(error) })
+      const seals = this.#openSeals()
+      const backend = seals && (await this.#openStorage())
+      if (!seals || !backend) return 1
+      this.#runtime = measureRuntime(this.#operations.telemetry)
+      const core = this.#createCore(backend, seals)
+      if (!(await this.#start(core))) {
+        await this.#stop(core, backend)
+        return 1
+      }
+      if (config.pidFile) removePid = writePidFile(config.pidFile, process.pid)
+      await this.#serve(core, backend)
+      return 0
+    } finally {
+      removePid()
+      this.#runtime?.close()
+      certificates?.remove()
+      this.#logFile?.close()
     }
-  })
-  core.broker.reopen().then(
-    () => log.info('reloaded'),
-    (error: unknown) => log.error('audit not reopened', { error: reason(error) }),
-  )
+  }
+
+  #openSeals(): ConfiguredSeals | undefined {
+    const { config, io } = this.#options
+    const log = this.#log.with({ logger: 'seal' })
+    const parts = { env: io.env, clock: this.#clock, random: systemRandom, log, signal: io.stop }
+    try {
+      return openSeals(config.seals ?? {}, parts)
+    } catch (error) {
+      log.error('seal not opened', { error: reason(error) })
+      return undefined
+    }
+  }
+
+  async #openStorage(): Promise<StorageBackend | undefined> {
+    const { clock, log } = { clock: this.#clock, log: this.#log.with({ logger: 'storage' }) }
+    try {
+      const backend = await openStorage(this.#options.config.storage, { clock, random: systemRandom, log })
+      return measureStorage(backend, this.#operations.telemetry, clock)
+    } catch (error) {
+      this.#log.error('storage not opened', { error: reason(error) })
+      return undefined
+    }
+  }
+
+  #createCore(backend: StorageBackend, seals: ConfiguredSeals): Core {
+    const { config, flags, io } = this.#options
+    return createCore({
+      backend,
+      types: engines,
+      auditDevices: auditDevices({
+        directories: config.auditDirectories,
+        destinations: config.auditDestinations ?? [],
+        declared: () => this.#reloads.declaredAudit,
+        stdout: io.stdout,
+      }),
+      declaredAudit: () => this.#reloads.declaredAudit,
+      outbound: outbound({
+        allow: config.outboundAllow,
+        own: () => this.#listeners.map(({ address }) => address.replace(/^https?:\/\//, '')),
+      }),
+      ttl: { defaultTtlMs: config.defaultTtlMs, maxTtlMs: config.maxTtlMs },
+      clock: this.#clock,
+      random: systemRandom,
+      log: this.#log,
+      version: versions.vault,
+      cofferVersion: versions.coffer,
+      node: hostname(),
+      operations: this.#operations,
+      ...spoolPlaceOf(config.storage),
+      seals,
+      userLockout: { stanzas: config.userLockout ?? {}, disabled: flags.userLockoutDisabled ?? false },
+      unauthenticatedRekey: () => !config.listeners.some(({ disableUnauthedRekey }) => disableUnauthedRekey),
+    })
+  }
+
+  async #start(core: Core): Promise<boolean> {
+    const { config, flags, certificates, io } = this.#options
+    let secrets: DevSecrets | undefined
+    try {
+      // Before anyone can call: a development server must not be initialised by someone else.
+      if (flags.dev && !flags.dev.skipInit) secrets = await startDev(core, flags.dev)
+      await startSeal({
+        seal: core.seal,
+        handler: core.handler,
+        requests: config.initialize ?? [],
+        node: hostname(),
+        env: io.env,
+        clock: this.#clock,
+        log: this.#log.with({ logger: 'seal' }),
+        signal: io.stop,
+      })
+      const headers = config.hostnameHeader ? { 'X-Vault-Hostname': hostname() } : undefined
+      for (const listener of config.listeners) {
+        const parts = { handler: core.handler, cors: () => core.cors, operations: this.#operations }
+        this.#listeners.push(await openListener(listener, { ...parts, ...(headers ? { headers } : {}) }))
+      }
+    } catch (error) {
+      this.#log.error('not started', { error: reason(error) })
+      return false
+    }
+    const address = this.#listeners[0]?.address ?? ''
+    for (const listener of this.#listeners) this.#log.info('listening', { address: listener.address })
+    io.stdout.write(startReport(config, { address: config.apiAddr ?? address, bound: this.#listeners, versions }))
+    io.stdout.write(`==> Vault server started! Log data will stream in below:\n\n`)
+    if (flags.dev) {
+      if (secrets && flags.dev.storeToken) storeToken(io, secrets.rootToken)
+      printDev(io, address, secrets, certificates)
+    }
+    announceReady(io.env, { address })
+    return true
+  }
+
+  async #serve(core: Core, backend: StorageBackend): Promise<void> {
+    const { io } = this.#options
+    this.#reloads.core = core
+    io.onReload(() => void this.#reloads.all())
+    await stopped(io.stop)
+    this.#log.info('stopping', { reason: reason(io.stop.reason) })
+    await this.#stop(core, backend)
+    this.#log.info('stopped')
+  }
+
+  /** Health says 503, no new connections, what is under way ends or is cut, keys and storage are closed in this order. */
+  async #stop(core: Core, backend: StorageBackend): Promise<void> {
+    core.stop()
+    const grace = new AbortController()
+    const cut = this.#clock.sleep(this.#options.config.shutdownMs, grace.signal).catch(() => undefined)
+    await Promise.all(
+      this.#listeners.map((listener) => listener.close(async (closed) => void (await Promise.race([closed, cut])))),
+    )
+    grace.abort(new Error('stopped'))
+    try {
+      await core.close(1000)
+    } catch (error) {
+      this.#log.error('close failed', { error: reason(error) })
+    }
+    await backend.close()
+  }
 }
+
+function openLogFile({ logFile }: ServerConfig): LogFile | undefined {
+  if (logFile === undefined) return undefined
+  try {
+    return new LogFile({ path: logFile })
+  } catch (cause) {
+    throw new ConfigurationError(`log_file ${logFile} cannot be written`, { cause })
+  }
+}
+
+/** Beside an LMDB file there is room, and a volume whose free space is watched anyway. */
+const spoolPlaceOf = (storage: ServerConfig['storage']) =>
+  storage.kind === 'lmdb'
+    ? { spoolPlace: { folder: storage.path, minFreeBytes: storage.minFreeBytes ?? defaultMinFreeBytes } }
+    : {}
+
+const isConfigured = ({ listeners }: ServerConfig, name: string) =>
+  listeners.some(({ customHeaders = {} }) =>
+    Object.values(customHeaders).some((headers) =>
+      Object.keys(headers).some((header) => header.toLowerCase() === name.toLowerCase()),
+    ),
+  )
 
 const stopped = (signal: AbortSignal) =>
   new Promise<void>((resolve) => {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
-
-interface Running {
-  readonly core: Core
-  readonly backend: StorageBackend
-  readonly listeners: readonly Listener[]
-  readonly config: ServerConfig
-  readonly clock: Clock
-  readonly log: Logger
-}
-
-/** Health says 503, no new connections, what is under way ends or is cut, keys and storage are closed in this order. */
-async function stop({ core, backend, listeners, config, clock, log }: Running): Promise<void> {
-  core.stop()
-  const grace = new AbortController()
-  const cut = clock.sleep(config.shutdownMs, grace.signal).catch(() => undefined)
-  await Promise.all(
-    listeners.map((listener) => listener.close(async (closed) => void (await Promise.race([closed, cut])))),
-  )
-  grace.abort(new Error('stopped'))
-  try {
-    await core.close(1000)
-  } catch (error) {
-    log.error('close failed', { error: reason(error) })
-  }
-  await backend.close()
-}
 
 const reason = (error: unknown) => {
   if (!(error instanceof Error)) return String(error)

@@ -17,7 +17,7 @@ import { systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import { systemRandom } from '../lib/random.ts'
 import type { Program, ProgramIo } from './program.ts'
-import { createLogger } from './server/logger.ts'
+import { createLogger } from './server/node/logger.ts'
 import { announceReady } from './server/ready.ts'
 import { logServerTls } from './workloads/log-server-tls.ts'
 

@@ -3,9 +3,16 @@ import type { Clock } from '../lib/clock.ts'
 import { parseJson } from '../lib/json/parse.ts'
 import { stringifyJson } from '../lib/json/stringify.ts'
 import type { Json, JsonObject } from '../lib/json/value.ts'
+import type { RandomBytes } from '../lib/random.ts'
 import { type Envelope, isObject, readEnvelope, texts } from './envelope.ts'
 import { ResponseError } from './response-error.ts'
-import { type Transport, TransportError, type TransportRequest, type TransportResponse } from './transport.ts'
+import {
+  type TransferResponse,
+  type Transport,
+  TransportError,
+  type TransportRequest,
+  type TransportResponse,
+} from './transport.ts'
 
 export interface VaultClientOptions {
   readonly transport: Transport
@@ -18,6 +25,8 @@ export interface VaultClientOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Repeats after 412, 429 and 5xx except 501, and when the request never left. Default 2. */
   readonly maxRetries?: number
+  /** With it the pauses before repeats differ by chance, up to half as long again, so that a fleet does not come at once. */
+  readonly random?: RandomBytes
 }
 
 export interface VaultRequest {
@@ -92,7 +101,42 @@ export class VaultClient {
     const answer = await this.#sendWithRetries(wire, request)
     const response = readResponse(answer)
     if (answer.status < 400 || request.accept?.includes(answer.status)) return response
-    throw new ResponseError({
+    throw this.#refused(wire, response)
+  }
+
+  /** For answers without end (sys/monitor): text as it comes. Not repeated; ends by the signal. */
+  async *stream(path: string, query?: Query, options?: CallOptions): AsyncGenerator<string, void, undefined> {
+    const { transport } = this.#options
+    if (!transport.stream) throw new TransportError('this connection cannot stream', { sent: false })
+    const wire = this.#wire({ ...options, method: 'GET', path, ...(query && { query }) })
+    refuseUnsendable(wire.headers)
+    const { body, ...head } = await transport.stream(wire, options?.signal)
+    if (head.status < 400) return yield* body
+    let text = ''
+    for await (const part of body) text += part
+    throw this.#refused(wire, readResponse({ ...head, body: text }))
+  }
+
+  /** Bytes that may be more than memory, either way (snapshots). Not repeated. */
+  async transfer(
+    request: Pick<VaultRequest, 'method' | 'path' | 'signal'> & { readonly source?: AsyncIterable<Uint8Array> },
+  ): Promise<TransferResponse> {
+    const { transport } = this.#options
+    if (!transport.transfer) throw new TransportError('this connection cannot transfer files', { sent: false })
+    const { source, ...plain } = request
+    const wire = this.#wire(plain)
+    refuseUnsendable(wire.headers)
+    const headers = source ? { ...wire.headers, 'Content-Type': 'application/octet-stream' } : wire.headers
+    const answer = await transport.transfer({ ...wire, headers, ...(source && { source }) }, request.signal)
+    if (answer.status < 300) return answer
+    const parts: Uint8Array[] = []
+    for await (const part of answer.body) parts.push(part)
+    const { status } = answer
+    throw this.#refused(wire, readResponse({ status, headers: answer.headers, body: Buffer.concat(parts).toString() }))
+  }
+
+  #refused(wire: TransportRequest, response: VaultResponse): ResponseError {
+    return new ResponseError({
       method: wire.method,
       url: `${this.#options.address ?? ''}${wire.path}`,
       namespace: wire.headers['X-Vault-Namespace'] ?? '',
@@ -123,10 +167,10 @@ export class VaultClient {
 
   async #sendWithRetries(wire: TransportRequest, request: VaultRequest): Promise<TransportResponse> {
     const { accept = [], signal } = request
-    const { transport, clock, maxRetries = 2 } = this.#options
+    const { transport, clock, random, maxRetries = 2 } = this.#options
     for (let attempt = 1; ; attempt++) {
       const last = attempt > maxRetries
-      let waitMs = 1000 * attempt
+      let waitMs = 1000 * attempt * (1 + (random?.(1)[0] ?? 0) / 512)
       try {
         const answer = await transport.send(wire, signal)
         if (last || !mayRepeat(answer.status) || accept.includes(answer.status)) return answer

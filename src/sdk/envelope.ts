@@ -28,6 +28,19 @@ export interface AuthInfo {
   readonly token_type: string
   readonly orphan: boolean
   readonly num_uses: number
+  /** When given there is no token yet: a second factor has to be shown to sys/mfa/validate. */
+  readonly mfa_requirement?: MfaRequirement
+}
+export interface MfaRequirement {
+  readonly mfa_request_id: string
+  /** By the name of the enforcement: one method of each has to be satisfied. */
+  readonly mfa_constraints: Readonly<Record<string, readonly MfaMethod[]>>
+}
+export interface MfaMethod {
+  readonly type: string
+  readonly id: string
+  readonly uses_passcode: boolean
+  readonly name: string
 }
 export interface WrapInfo {
   readonly token: string
@@ -57,6 +70,7 @@ export function readEnvelope(document: Json | undefined): Envelope | undefined {
 
 function readAuth(value: Json | undefined): AuthInfo | null {
   if (!isObject(value)) return null
+  const mfa = readMfaRequirement(value['mfa_requirement'])
   return {
     client_token: text(value['client_token']),
     accessor: text(value['accessor']),
@@ -70,8 +84,30 @@ function readAuth(value: Json | undefined): AuthInfo | null {
     token_type: text(value['token_type']),
     orphan: value['orphan'] === true,
     num_uses: integer(value['num_uses']),
+    ...(mfa && { mfa_requirement: mfa }),
   }
 }
+
+function readMfaRequirement(value: Json | undefined): MfaRequirement | undefined {
+  if (!isObject(value)) return undefined
+  const constraints = isObject(value['mfa_constraints']) ? value['mfa_constraints'] : {}
+  return {
+    mfa_request_id: text(value['mfa_request_id']),
+    mfa_constraints: Object.fromEntries(
+      Object.entries(constraints).map(([name, constraint]) => {
+        const any = isObject(constraint) && Array.isArray(constraint['any']) ? constraint['any'] : []
+        return [name, any.filter((method: Json) => isObject(method)).map(readMfaMethod)]
+      }),
+    ),
+  }
+}
+
+const readMfaMethod = (value: JsonObject): MfaMethod => ({
+  type: text(value['type']),
+  id: text(value['id']),
+  uses_passcode: value['uses_passcode'] === true,
+  name: text(value['name']),
+})
 
 function readWrapInfo(value: Json | undefined): WrapInfo | null {
   if (!isObject(value)) return null

@@ -38,15 +38,18 @@ export class SocketRefused extends Error {
   }
 }
 
-export interface SubscribeOptions {
+export interface Subscription {
   /** From createSocketConnector (web-socket.ts). */
   readonly connect: ConnectSocket
   readonly token: string | (() => string | undefined)
   /** "kv-v2/*" */
   readonly type: string
   readonly namespace?: string
-  readonly clock: Clock
   readonly signal: AbortSignal
+}
+
+export interface SubscribeOptions extends Subscription {
+  readonly clock: Clock
   readonly random?: RandomBytes
   /** Longest pause between tries; default 10 s. After 'unsupported', and once refused by policy, it is 5 min. */
   readonly maxPauseMs?: number
@@ -82,9 +85,13 @@ interface Attempt {
   readonly denied?: boolean
 }
 
+/** One subscription as the server's messages (CloudEvents, JSON); ends when the connection does. Throws as ConnectSocket. */
+export const openSubscription = (options: Subscription): Promise<AsyncIterable<string>> =>
+  options.connect(pathOf(options), headersOf(options), options.signal)
+
 async function tryConnect(options: SubscribeOptions): Promise<Attempt> {
   try {
-    return { messages: await options.connect(pathOf(options), headersOf(options), options.signal) }
+    return { messages: await openSubscription(options) }
   } catch (error) {
     const status = error instanceof SocketRefused ? error.status : 0
     return { unsupported: status === 404 || status === 400, denied: status === 403 }
@@ -112,10 +119,10 @@ function pauseAfter(failures: number, attempt: Attempt, options: SubscribeOption
   return Math.min(capMs, firstPauseMs * 2 ** Math.min(failures - 1, 16)) * (0.5 + chance / 2)
 }
 
-const pathOf = (options: SubscribeOptions) =>
+const pathOf = (options: Subscription) =>
   `/v1/sys/events/subscribe/${options.type.split('/').map(encodeURIComponent).join('/')}?json=true`
 
-function headersOf(options: SubscribeOptions): Record<string, string> {
+function headersOf(options: Subscription): Record<string, string> {
   const token = typeof options.token === 'function' ? options.token() : options.token
   return {
     'X-Vault-Request': 'true',

@@ -9,12 +9,17 @@ export function fakeTransport(
   answer: (request: TransportRequest) => Partial<TransportResponse> | Promise<Partial<TransportResponse>>,
 ): FakeTransport {
   const requests: TransportRequest[] = []
+  const send = async (request: TransportRequest) => {
+    requests.push(request)
+    const { status, headers, body } = await answer(request)
+    return { status: status ?? (body ? 200 : 204), headers: headers ?? {}, body: body ?? '' }
+  }
   return {
     requests,
-    send: async (request) => {
-      requests.push(request)
-      const { status, headers, body } = await answer(request)
-      return { status: status ?? (body ? 200 : 204), headers: headers ?? {}, body: body ?? '' }
+    send,
+    stream: async (request) => {
+      const { body, ...head } = await send(request)
+      return { ...head, body: linesOf(body) }
     },
   }
 }
@@ -34,3 +39,7 @@ export const envelopeOf = (members: object): Partial<TransportResponse> => ({
     ...members,
   }),
 })
+
+async function* linesOf(text: string) {
+  yield* text.split(/(?<=\n)/)
+}

@@ -1,7 +1,24 @@
 /** How bytes reach the server; passed in, so that tests and the browser bring their own. */
 export interface Transport {
   send(request: TransportRequest, signal?: AbortSignal): Promise<TransportResponse>
+  /** For answers without end (sys/monitor): resolves when the status is there; no time limit from then on. */
+  stream?(request: TransportRequest, signal?: AbortSignal): Promise<StreamedResponse>
+  /** For bodies that may be larger than memory, either way: the time limit is for silence. No redirects. */
+  transfer?(request: TransferRequest, signal?: AbortSignal): Promise<TransferResponse>
   close?(): Promise<void>
+}
+export interface TransferRequest extends Omit<TransportRequest, 'body'> {
+  readonly source?: AsyncIterable<Uint8Array>
+}
+export interface TransferResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: AsyncIterable<Uint8Array>
+}
+export interface StreamedResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly body: AsyncIterable<string>
 }
 export interface TransportRequest {
   readonly method: string

@@ -1,8 +1,10 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { RequestOptions } from 'node:https'
 import type WebSocket from 'ws'
 import type { Clock } from '../lib/clock.ts'
 import { type ConnectSocket, SocketRefused } from './events.ts'
 import type { NodeTransportOptions } from './node-transport.ts'
+import { openTunnel, parseProxy } from './proxy.ts'
 
 const pingEveryMs = 15_000
 const openWithinMs = 10_000
@@ -22,6 +24,7 @@ export function createSocketConnector(options: NodeTransportOptions & { readonly
       ...(options.clientCert !== undefined && { cert: options.clientCert }),
       ...(options.clientKey !== undefined && { key: options.clientKey }),
       ...(options.tlsServerName !== undefined && { servername: options.tlsServerName }),
+      ...(options.proxy !== undefined && { createConnection: throughProxy(parseProxy(options.proxy), signal) }),
     })
     const onAbort = () => socket.terminate()
     signal.addEventListener('abort', onAbort, { once: true })
@@ -36,6 +39,27 @@ export function createSocketConnector(options: NodeTransportOptions & { readonly
     }
     keepAlive(socket, options.clock)
     return queue
+  }
+}
+
+function throughProxy(proxy: URL, signal: AbortSignal): NonNullable<RequestOptions['createConnection']> {
+  return (given, done) => {
+    const secure: RequestOptions = given
+    const { host, port, ca, cert, key, servername, rejectUnauthorized } = secure
+    const tls = { ca, cert, key, rejectUnauthorized, ...(servername && { servername }) }
+    const isSecure = given.protocol === 'wss:' || given.defaultPort === 443
+    openTunnel(
+      {
+        proxy,
+        host: host ?? '',
+        port: port ?? (isSecure ? 443 : 80),
+        timeoutMs: openWithinMs,
+        signal,
+        ...(isSecure && { tls }),
+      },
+      done,
+    )
+    return undefined
   }
 }
 

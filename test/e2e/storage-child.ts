@@ -109,6 +109,21 @@ async function fill() {
   }
 }
 
+/** Replaces all rows by those of the next generation, again and again, until it is killed. */
+async function replace() {
+  const backend = await open(path)
+  for (let generation = Number(extra); ; generation += 1) {
+    const version = commitId(systemRandom)
+    const rows = Array.from({ length: 4000 }, (_, i) => {
+      const value = Buffer.alloc(1000, generation)
+      return [`row/${generation % 2}/${String(i).padStart(5, '0')}`, { value, version }] as const
+    })
+    say(`begun ${generation}`)
+    await backend.replace(rows, 4_100_000)
+    say(`done ${generation}`)
+  }
+}
+
 /** Opens, says how many rows there are, closes. */
 async function count() {
   const backend = await open(path, Number(extra))
@@ -129,6 +144,7 @@ const roles: Readonly<Record<string, () => Promise<unknown>>> = {
   fill,
   count,
   hold,
+  replace,
   'commit-on-signal': commitOnSignal,
   check: () => checkLmdbFile(path),
 }

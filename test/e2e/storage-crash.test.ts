@@ -82,6 +82,30 @@ describe('a server killed by SIGKILL', () => {
     expect(acked.flat().length).toBeGreaterThan(100)
   })
 
+  it('has all rows of before a replacement or all of after it', async () => {
+    const path = join(folder, 'replaced')
+    for (let round = 0; round < 6; round += 1) {
+      const from = round * 20
+      const { child, lines, ended } = start('replace', path, String(from))
+      await until(() => lines().length >= 3)
+      await systemClock.sleep((systemRandom(1)[0] ?? 0) / 2)
+      child.kill('SIGKILL')
+      await ended
+      const said = lines().map((line) => line.split(' '))
+      const done = Math.max(...said.filter(([word]) => word === 'done').map(([, generation]) => Number(generation)))
+      const backend = await open(path)
+      const generations = new Set<number>()
+      const names = await backend.list('', all)
+      for (const name of names) {
+        const [row] = await backend.read([{ key: name }])
+        if (row && row !== 'same') generations.add(row.value[0] ?? -1)
+      }
+      await backend.close()
+      expect(names).toHaveLength(4000)
+      expect([[done % 256], [(done + 1) % 256]]).toContainEqual([...generations])
+    }
+  })
+
   async function holdsWhatWasAcked(path: string, acked: readonly string[][]) {
     const backend = await open(path)
     const barrier = new Barrier({ backend, clock: systemClock, random: systemRandom, log: silentLog })

@@ -1,28 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { envelopeOf } from '../../sdk/fake-transport.ts'
-import type { TransportRequest } from '../../sdk/transport.ts'
 import { runFake } from '../fake-context.ts'
+import { kvServer, versionMetadata } from './fake-kv.ts'
 
-const metadata = {
-  created_time: '2026-01-02T03:04:05.678Z',
-  custom_metadata: null,
-  deletion_time: '',
-  destroyed: false,
-  version: 1,
-}
-
-/** A server with version 2 at secret/ and version 1 at old/. */
-const kv = (answer: (request: TransportRequest) => ReturnType<typeof envelopeOf>) => (request: TransportRequest) => {
-  if (request.path.startsWith('/v1/sys/internal/ui/mounts/old'))
-    return envelopeOf({ data: { path: 'old/', options: null } })
-  if (request.path.startsWith('/v1/sys/internal/ui/mounts/secret')) {
-    return envelopeOf({ data: { path: 'secret/', options: { version: '2' } } })
-  }
-  if (request.path.startsWith('/v1/sys/internal/')) {
-    return { status: 403, body: '{"errors":["preflight capability check returned 403"]}' }
-  }
-  return answer(request)
-}
+const metadata = versionMetadata(1)
+const kv = kvServer
 
 describe('kv get', () => {
   const answer = kv(() => envelopeOf({ data: { data: { username: 'u', password: 'p' }, metadata } }))

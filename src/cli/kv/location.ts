@@ -1,6 +1,6 @@
 import { isObject, text } from '../../sdk/envelope.ts'
 import { ResponseError } from '../../sdk/response-error.ts'
-import type { CommandCall } from '../command.ts'
+import { type CommandCall, Failure, failing } from '../command.ts'
 import type { FlagSpecs } from '../flags.ts'
 import { goValue } from '../output/go-value.ts'
 
@@ -28,8 +28,17 @@ export async function locate(call: CommandCall, typed: string): Promise<KvLocati
   return { ...found, name }
 }
 
+/** As `locate`, for what only version 2 has. Failure 1 says that this is version 1. */
+export async function locateVersioned(call: CommandCall, typed: string, otherwise: string): Promise<KvLocation> {
+  const location = await failing('', locate(call, typed))
+  if (!location.versioned) throw new Failure(1, otherwise)
+  return location
+}
+
+type ApiPart = 'data' | 'metadata' | 'detailed-metadata' | 'delete' | 'undelete' | 'destroy'
+
 /** The API's path: with "data" or "metadata" between mount and name for version 2. */
-export function apiPath(location: KvLocation, part: 'data' | 'metadata' | 'delete'): string {
+export function apiPath(location: KvLocation, part: ApiPart): string {
   const { versioned, mountPath, name } = location
   return (versioned ? `${mountPath}${part}/${name}` : `${mountPath}${name}`).replace(/\/+$/, '')
 }

@@ -1,10 +1,8 @@
-import type { Envelope } from '../../sdk/envelope.ts'
-import { type Command, type CommandCall, Failure, failing } from '../command.ts'
+import { type Command, Failure, failing } from '../command.ts'
 import { readKeyValues } from '../input/key-values.ts'
-import { line, membersTable, printAnswer, printWarnings } from '../output/secret.ts'
-import { heading, headingFor } from '../output/table.ts'
 import { connectionFlags, fieldFlag, formatFlag } from '../session.ts'
 import { apiPath, locate, mountFlag } from './location.ts'
+import { printWritten } from './written.ts'
 
 export const kvPut: Command = {
   name: 'kv put',
@@ -37,18 +35,6 @@ export const kvPut: Command = {
     const options = cas !== undefined && cas >= 0 ? { cas } : {}
     const body = location.versioned ? { data, options } : data
     const written = call.session.client().write(full, body, call.session.callOptions())
-    const answer = await failing(`Error writing data to ${full}`, written)
-    if (answer) return printWritten(call, answer, full)
-    if (call.session.format() === 'table') line(call, `Success! Data written to: ${full}`)
-    return 0
+    return printWritten(call, await failing(`Error writing data to ${full}`, written), full)
   },
-}
-
-function printWritten(call: CommandCall, answer: Envelope, full: string): number {
-  if (call.flags.has('field') || call.session.format() !== 'table' || answer.wrap_info) return printAnswer(call, answer)
-  printWarnings(call, answer)
-  const metadata = answer.data ?? {}
-  line(call, `${heading('Secret Path', full.length)}\n${full}\n`)
-  line(call, `${headingFor('Metadata', metadata)}\n${membersTable(metadata)}`)
-  return 0
 }

@@ -5,6 +5,7 @@ import { OrderedMembers } from '../output/documents.ts'
 import { documentOf } from '../output/seal-status.ts'
 import { line, printDocument } from '../output/secret.ts'
 import { connectionFlags, formatFlag } from '../session.ts'
+import { pgpKeys } from './pgp-keys.ts'
 
 export const operatorInit: Command = {
   name: 'operator init',
@@ -23,6 +24,10 @@ export const operatorInit: Command = {
     'key-threshold': { kind: 'int', alias: 't', about: 'How many of them unseal; default 3.' },
     'recovery-shares': { kind: 'int', about: 'Number of recovery keys, where the server unseals itself.' },
     'recovery-threshold': { kind: 'int', about: 'How many of them are needed.' },
+    'stored-shares': { kind: 'int', about: 'Not used; accepted as Vault does.' },
+    'pgp-keys': { kind: 'text', about: 'Files with PGP public keys, separated by commas: one for each unseal key.' },
+    'recovery-pgp-keys': { kind: 'text', about: 'The same for recovery keys.' },
+    'root-token-pgp-key': { kind: 'text', about: 'File with the PGP public key that the root token is encrypted to.' },
     status: { kind: 'bool', about: 'Only say whether it is initialised.' },
   },
   takes: { min: 0, max: 0 },
@@ -39,18 +44,38 @@ async function showStatus(call: CommandCall): Promise<number> {
 
 async function initialise(call: CommandCall): Promise<number> {
   const { flags, session, context } = call
-  const recovery = flags.has('recovery-shares') || flags.has('recovery-threshold')
-  const shares = flags.int('key-shares') ?? 5
-  const threshold = flags.int('key-threshold') ?? (flags.has('key-shares') ? Math.min(3, shares) : 3)
-  const body = recovery
-    ? { recovery_shares: flags.int('recovery-shares') ?? 5, recovery_threshold: flags.int('recovery-threshold') ?? 3 }
-    : { secret_shares: shares, secret_threshold: threshold }
   const client = session.client({ token: '' })
+  const recovery = await wantsRecovery(call)
+  const [sharesFlag, thresholdFlag] = recovery
+    ? (['recovery-shares', 'recovery-threshold'] as const)
+    : (['key-shares', 'key-threshold'] as const)
+  const shares = flags.int(sharesFlag) ?? 5
+  const threshold = flags.int(thresholdFlag) ?? (flags.has(sharesFlag) ? Math.min(3, shares) : 3)
+  const pgp = await pgpKeys(flags.text(recovery ? 'recovery-pgp-keys' : 'pgp-keys'))
+  const [rootKey] = await pgpKeys(flags.text('root-token-pgp-key'))
+  const kind = recovery ? 'recovery' : 'secret'
+  const body = {
+    [`${kind}_shares`]: shares,
+    [`${kind}_threshold`]: threshold,
+    ...(pgp.length > 0 ? { [recovery ? 'recovery_pgp_keys' : 'pgp_keys']: pgp } : {}),
+    ...(rootKey ? { root_token_pgp_key: rootKey } : {}),
+  }
   const asked = client.request({ method: 'PUT', path: 'sys/init', body, signal: context.signal })
   const keys = documentOf((await failing('Error initializing', asked)).document)
   if (session.format() === 'table') printKeys(call, keys, { shares, threshold })
   else printDocument(call, asScriptsReadIt(keys, { shares, threshold, recovery }))
   return 0
+}
+
+/** A server that unseals itself gives recovery keys: without a flag of either kind it is asked what it is. */
+async function wantsRecovery(call: CommandCall): Promise<boolean> {
+  const { flags, session, context } = call
+  if (['recovery-shares', 'recovery-threshold', 'recovery-pgp-keys'].some((name) => flags.has(name))) return true
+  if (['key-shares', 'key-threshold', 'pgp-keys'].some((name) => flags.has(name))) return false
+  const asked = session
+    .client({ token: '' })
+    .request({ method: 'GET', path: 'sys/seal-status', signal: context.signal })
+  return documentOf((await failing('Error reading seal status', asked)).document)['recovery_seal'] === true
 }
 
 function printKeys(call: CommandCall, keys: JsonObject, count: { shares: number; threshold: number }): void {

@@ -1,8 +1,7 @@
-import { type Command, type CommandCall, Failure, failing } from '../command.ts'
-import { askHidden } from '../input/hidden-prompt.ts'
-import { readAll } from '../input/stream-text.ts'
+import { type Command, failing } from '../command.ts'
 import { documentOf, printSealStatus } from '../output/seal-status.ts'
 import { connectionFlags, formatFlag } from '../session.ts'
+import { keyShare } from './key-share.ts'
 
 export const operatorUnseal: Command = {
   name: 'operator unseal',
@@ -23,23 +22,13 @@ export const operatorUnseal: Command = {
   takes: { min: 0, max: 1 },
   run: async (call) => {
     const reset = call.flags.on('reset')
-    const body = reset ? { reset: true } : { key: await keyFrom(call), migrate: call.flags.on('migrate') }
+    const body = reset
+      ? { reset: true }
+      : { key: await keyShare(call, 'Unseal Key (will be hidden): '), migrate: call.flags.on('migrate') }
     const client = call.session.client({ token: '' })
     const asked = client.request({ method: 'PUT', path: 'sys/unseal', body, signal: call.context.signal })
     const answer = await failing('Error unsealing', asked)
     printSealStatus(call, documentOf(answer.document))
     return 0
   },
-}
-
-async function keyFrom(call: CommandCall): Promise<string> {
-  const [arg] = call.args
-  const typed =
-    arg === undefined
-      ? await askHidden(call.context, 'Unseal Key (will be hidden): ', 'give "-" and the key on stdin')
-      : arg === '-'
-        ? await readAll(call.context.stdin)
-        : arg
-  if (typed.trim() === '') throw new Failure(1, 'An unseal key must be supplied')
-  return typed.trim()
 }

@@ -1,6 +1,6 @@
 import { compareUtf8 } from '../../lib/json/stringify.ts'
 import type { Json } from '../../lib/json/value.ts'
-import { type Envelope, texts } from '../../sdk/envelope.ts'
+import { type Envelope, type MfaRequirement, texts } from '../../sdk/envelope.ts'
 import type { CommandCall } from '../command.ts'
 import { jsonText, OrderedMembers, type Printable, yamlText } from './documents.ts'
 import { goQuoted, goValue, humanSeconds, shownMember } from './go-value.ts'
@@ -132,6 +132,7 @@ function leaseRows(envelope: Envelope): Row[] {
 function authRows(envelope: Envelope): Row[] {
   const { auth } = envelope
   if (!auth) return []
+  if (auth.mfa_requirement && auth.client_token === '') return mfaRows(auth.mfa_requirement)
   const metadata = Object.entries(auth.metadata ?? {}).sort(([a], [b]) => compareUtf8(a, b))
   return [
     ['token', auth.client_token],
@@ -142,6 +143,21 @@ function authRows(envelope: Envelope): Row[] {
     ['identity_policies', goQuoted(auth.identity_policies)],
     ['policies', goQuoted(auth.policies)],
     ...metadata.map(([key, value]): Row => [`token_meta_${key}`, value]),
+  ]
+}
+
+/** There is no token yet. */
+function mfaRows(requirement: MfaRequirement): Row[] {
+  const methods = Object.entries(requirement.mfa_constraints).flatMap(([name, any]) =>
+    any.map((method) => ({ ...method, of: `mfa_constraint_${name}_${method.type}` })),
+  )
+  return [
+    ['mfa_request_id', requirement.mfa_request_id],
+    ...methods.flatMap(({ of, id, uses_passcode, name }): Row[] => [
+      [`${of}_id`, id],
+      [`${of}_uses_passcode`, String(uses_passcode)],
+      ...(name === '' ? [] : [[`${of}_name`, name] as const]),
+    ]),
   ]
 }
 

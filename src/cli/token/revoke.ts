@@ -31,16 +31,18 @@ export const tokenRevoke: Command = {
 async function target(call: CommandCall): Promise<{ path: string; body: JsonObject }> {
   const { flags, args } = call
   const [arg] = args
+  const mode = flags.text('mode') || undefined
   if (flags.on('self')) {
+    if (flags.on('accessor')) throw new Failure(1, 'Cannot use -self with -accessor!')
+    if (mode !== undefined) throw new Failure(1, 'Cannot use -self with -mode!')
     if (arg !== undefined) throw new Failure(1, 'Too many arguments with -self (expected 0, got 1)')
     return { path: 'auth/token/revoke-self', body: {} }
   }
   if (arg === undefined) throw new Failure(1, 'Not enough arguments (expected 1 or -self)')
-  const subject = (await readTextArgument(arg, call.context.stdin)).trim()
-  const mode = flags.text('mode')
   if (mode !== undefined && mode !== 'orphan') throw new Failure(1, `Invalid mode: ${mode} (orphan)`)
+  if (flags.on('accessor') && mode) throw new Failure(1, 'Cannot use -accessor with -mode=orphan!')
+  const subject = (await readTextArgument(arg, call.context.stdin)).trim()
   if (flags.on('accessor')) {
-    if (mode) throw new Failure(1, 'Cannot use -accessor with -mode')
     return { path: 'auth/token/revoke-accessor', body: { accessor: subject } }
   }
   return { path: mode ? 'auth/token/revoke-orphan' : 'auth/token/revoke', body: { token: subject } }

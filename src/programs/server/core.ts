@@ -2,37 +2,38 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { RandomBytes } from '../../lib/random.ts'
-import { AuditBroker } from '../../server/audit/broker/audit-broker.ts'
-import { Barrier } from '../../server/barrier/barrier.ts'
+import type { AuditBroker } from '../../server/audit/broker/audit-broker.ts'
+import type { DeclaredDevice } from '../../server/audit/broker/declared-devices.ts'
 import type { AuditDeviceType } from '../../server/contracts/devices.ts'
-import { epochKey, rootNamespace } from '../../server/contracts/epochs.ts'
+import { rootNamespace } from '../../server/contracts/epochs.ts'
 import type { Outbound } from '../../server/contracts/mounted.ts'
-import type { MountInfo } from '../../server/contracts/request.ts'
+import type { UserLockout } from '../../server/contracts/request.ts'
 import type { StorageBackend } from '../../server/contracts/storage.ts'
-import { EventHub } from '../../server/faces/sys/event-hub.ts'
-import { ShamirControl } from '../../server/faces/sys/shamir-control.ts'
-import { createSysFace } from '../../server/faces/sys/sys-face.ts'
-import { createTokenFace } from '../../server/faces/token/token-face.ts'
+import type { EventHub } from '../../server/faces/sys/events/event-hub.ts'
+import { type ConfiguredSeals, NodeSeal } from '../../server/faces/sys/seal/node-seal.ts'
+import type { CorsRules } from '../../server/http/cors.ts'
+import { envelope } from '../../server/http/envelope.ts'
 import { createHandler, type Handler } from '../../server/http/handler.ts'
-import { DueIndex } from '../../server/leases/due-index.ts'
-import { LeaseStore } from '../../server/leases/lease-store.ts'
-import type { Mount, MountTypes } from '../../server/mounts/mount.ts'
+import type { MountTypes } from '../../server/mounts/mount.ts'
 import type { SystemTtl } from '../../server/mounts/mount-json.ts'
-import { defaultConfig } from '../../server/mounts/mount-row.ts'
-import { type Builtin, MountTable } from '../../server/mounts/mount-table.ts'
-import { Authority } from '../../server/pipeline/authority.ts'
+import type { MountTable } from '../../server/mounts/mount-table.ts'
 import { Pipeline } from '../../server/pipeline/pipeline.ts'
-import { PolicyStore } from '../../server/policies/policy-store.ts'
-import { PresentedTokens } from '../../server/tokens/presented-tokens.ts'
-import { TokenRevocation } from '../../server/tokens/token-revocation.ts'
-import { TokenStore } from '../../server/tokens/token-store.ts'
+import type { SpoolPlace } from '../../server/snapshots/spool.ts'
+import { RequestMeter } from '../../server/telemetry/request-meter.ts'
+import type { TokenStore } from '../../server/tokens/token-store.ts'
+import { createBuiltins } from './builtins.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { InFlight } from './in-flight.ts'
+import type { NodeOperations } from './node/operations.ts'
+import { createNouns } from './nouns.ts'
+import { UsageGauges } from './usage/usage-gauges.ts'
 
 export interface CoreOptions {
   readonly backend: StorageBackend
   readonly types: MountTypes
   readonly auditDevices: Readonly<Record<string, AuditDeviceType>>
+  /** Audit devices of the configuration; absent: those that are declared in storage stay as they are. */
+  readonly declaredAudit?: () => readonly DeclaredDevice[]
   readonly outbound: Outbound
   readonly ttl: SystemTtl
   readonly clock: Clock
@@ -41,66 +42,114 @@ export interface CoreOptions {
   /** As clients see it; see docs/adr. */
   readonly version: string
   readonly cofferVersion: string
+  /** What the configuration's seal stanzas say; absent: Shamir. */
+  readonly seals?: ConfiguredSeals
+  /** False: sys/rekey and sys/generate-root are off for those without a token. Default: on. */
+  readonly unauthenticatedRekey?: () => boolean
+  /** The `user_lockout` stanzas by type of auth method, and "all"; `disabled`: VAULT_DISABLE_USER_LOCKOUT. */
+  readonly userLockout?: {
+    readonly stanzas?: Readonly<Record<string, UserLockout>>
+    readonly disabled?: boolean
+  }
   /** Names this process in audit chains. */
   readonly node: string
+  /** Where snapshots are kept while they are taken and read; absent: the system's temporary folder. */
+  readonly spoolPlace?: SpoolPlace
+  /** Metrics, log levels, configuration of this process; absent: as in a server without configuration. */
+  readonly operations?: NodeOperations
 }
 
 export interface Core {
   readonly handler: Handler
-  readonly seal: ShamirControl
+  readonly seal: NodeSeal
   readonly mounts: MountTable
   readonly events: EventHub
   readonly broker: AuditBroker
+  /** As sys/config/cors says now. */
+  readonly cors: CorsRules | undefined
   /** Health says 503 from now on. */
   stop(): void
   /** Waits for requests under way (at most `graceMs`), then forgets the keys. Storage stays open. */
   close(graceMs: number): Promise<void>
 }
 
-const builtinVersion = 'v2.6.0+builtin.vault'
-
 export function createCore(options: CoreOptions): Core {
   const { clock, random, log } = options
   const state = { stopping: false }
   const inFlight = new InFlight(clock)
-  const nouns = createNouns(options, () => builtins)
-  const { barrier, mounts, tokens, broker, authority } = nouns
-  const house = new Housekeeping({ ...nouns, backend: options.backend, clock, log })
-  const seal = new ShamirControl({
+  const nouns = createNouns(options, (own) =>
+    createBuiltins({ options, nouns, seal, stopping: () => state.stopping }, own),
+  )
+  const { barrier, tokens, broker, authority } = nouns
+  const { telemetry } = nouns.operations
+  new UsageGauges({
+    ...nouns,
+    telemetry,
+    sealed: () => barrier.sealed,
+    namespaces: () => nouns.namespaces.known.rows.filter((row) => !row.deleting),
+  })
+  const sealChanged = async () => {
+    if (!seal.sealed && (await authority.sealedSince())) await seal.close()
+  }
+  const house = new Housekeeping({
+    ...{ ...nouns, backend: options.backend, clock, log },
+    sealChanged: () => {
+      sealChanged().catch((error: unknown) => log.warn('not known whether to seal', { error: String(error) }))
+    },
+  })
+  const seal: NodeSeal = new NodeSeal({
     barrier,
     random,
+    clock,
     log,
+    ...(options.seals ? { seals: options.seals } : {}),
     createRoot: (token) => createRoot(tokens, token),
+    newRoot: async () => (await tokens.create(rootToken)).token,
+    stepDown: () => house.stepDown(),
     opened: async () => {
       await authority.prepare()
-      await broker.refresh()
+      await (options.declaredAudit ? broker.declare(options.declaredAudit()) : broker.refresh())
+      await nouns.httpSettings.open()
+      await nouns.versionHistory.record(await barrier.now())
       house.start()
+      nouns.operations.metrics.unsealed.set(1)
+      nouns.operations.metrics.active.set(1)
     },
     closing: async () => {
+      nouns.operations.metrics.unsealed.set(0)
+      nouns.operations.metrics.active.set(0)
       house.stop()
       await inFlight.idle(5000)
       await house.stopped()
-      await broker.close()
+      await broker.close().catch((error: unknown) => log.warn('audit not closed in order', { error: String(error) }))
+      nouns.httpSettings.close()
       authority.forget()
-      await mounts.forget()
+      nouns.denials.clear()
+      await nouns.forget()
       tokens.close()
     },
   })
-  const builtins: readonly Builtin[] = createBuiltins(options, nouns, seal, state)
   const pipeline = new Pipeline({
     ...nouns,
     ...options,
     rows: barrier,
     auditor: broker,
+    render: (answer) => (answer.kind === 'envelope' ? envelope(answer) : ''),
+    meter: new RequestMeter({ clock, ...nouns.operations }),
     sealed: () => seal.sealed,
     sealedElsewhere: () => void seal.close(),
   })
   return {
     handler: createHandler({ handle: (incoming) => inFlight.run(() => pipeline.handle(incoming)) }),
     seal,
-    mounts,
+    get mounts() {
+      return nouns.nounsOf(rootNamespace).mounts
+    },
     events: nouns.events,
     broker,
+    get cors() {
+      return nouns.httpSettings.cors
+    },
     stop: () => {
       state.stopping = true
     },
@@ -109,77 +158,6 @@ export function createCore(options: CoreOptions): Core {
       await seal.close()
     },
   }
-}
-
-type Nouns = ReturnType<typeof createNouns>
-
-function createNouns(options: CoreOptions, builtins: () => readonly Builtin[]) {
-  const { backend, clock, random, log, ttl, outbound, types } = options
-  const barrier = new Barrier({ backend, clock, random, log })
-  const rows = barrier
-  const events = new EventHub({ random })
-  const due = new DueIndex(rows.view(`ns/${rootNamespace.id}/`))
-  const tokens = new TokenStore({ rows, due, random })
-  const policies = new PolicyStore({ rows, namespaceId: rootNamespace.id, clock })
-  const presented = new PresentedTokens()
-  const broker = new AuditBroker({ rows, clock, random, log, devices: options.auditDevices, node: options.node })
-  const mounts = new MountTable({ rows, types, builtins, clock, random, log, outbound, events })
-  const leases = new LeaseStore({ rows, due, mounts, random, log, ttl })
-  const revocation = new TokenRevocation({ rows, tokens, leases, due })
-  const authority = new Authority({ rows, mounts, tokens, policies, auditChanged: () => broker.refresh() })
-  const sweepMount = async (mount: Mount, signal: AbortSignal) => {
-    await leases.revokePrefix(mount.info.path, { force: false, signal, mount: mount.info.uuid })
-    if (mount.info.class === 'auth') await revocation.revokeByMount(mount.info.uuid, signal)
-  }
-  const aclOf = async (names: readonly string[]) => {
-    const [epoch] = await rows.read([{ key: epochKey(rootNamespace.id, 'policies') }])
-    return policies.acl(names, epoch === undefined || epoch === 'same' ? '' : epoch.version)
-  }
-  return {
-    barrier,
-    events,
-    due,
-    tokens,
-    policies,
-    presented,
-    broker,
-    mounts,
-    leases,
-    revocation,
-    authority,
-    sweepMount,
-    aclOf,
-  }
-}
-
-function createBuiltins(
-  options: CoreOptions,
-  nouns: Nouns,
-  seal: ShamirControl,
-  state: { readonly stopping: boolean },
-): readonly Builtin[] {
-  return [
-    {
-      info: builtinInfo('sys/', 'secret', 'system', 'system endpoints used for control, policy and debugging'),
-      version: builtinVersion,
-      create: () =>
-        createSysFace({
-          ...nouns,
-          ...options,
-          seal,
-          storageType: options.backend.type,
-          stopping: () => state.stopping,
-          sweep: nouns.sweepMount,
-          hub: nouns.events,
-          source: `coffer://${options.node}`,
-        }),
-    },
-    {
-      info: builtinInfo('auth/token/', 'auth', 'token', 'token based credentials'),
-      version: builtinVersion,
-      create: () => createTokenFace({ ...nouns, ttl: options.ttl }),
-    },
-  ]
 }
 
 /** The one token that nobody made. The barrier is open only for this. */
@@ -193,6 +171,7 @@ async function createRoot(tokens: TokenStore, token: string | undefined): Promis
 }
 
 const rootToken = {
+  namespace: rootNamespace.id,
   policies: ['root'],
   path: 'auth/token/root',
   meta: null,
@@ -206,21 +185,4 @@ const rootToken = {
   boundCidrs: [],
   noDefaultPolicy: false,
   mount: '',
-}
-
-/** The same on every node and never in storage. */
-function builtinInfo(path: string, mountClass: 'secret' | 'auth', type: string, description: string): MountInfo {
-  const number = mountClass === 'auth' ? '2' : '1'
-  return {
-    path,
-    class: mountClass,
-    type,
-    description,
-    accessor: `${mountClass === 'auth' ? 'auth_' : ''}${type}_0000000${number}`,
-    uuid: `00000000-0000-4000-8000-00000000000${number}`,
-    local: false,
-    sealWrap: type === 'system',
-    options: null,
-    config: defaultConfig,
-  }
 }

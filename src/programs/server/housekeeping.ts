@@ -3,19 +3,34 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { Barrier } from '../../server/barrier/barrier.ts'
+import type { NamespaceInfo } from '../../server/contracts/epochs.ts'
 import type { Check, StorageBackend } from '../../server/contracts/storage.ts'
+import type { HttpSettings } from '../../server/faces/sys/operations/settings/http-settings.ts'
 import type { DueIndex, Guard } from '../../server/leases/due-index.ts'
 import type { Mount } from '../../server/mounts/mount.ts'
-import type { MountTable } from '../../server/mounts/mount-table.ts'
+import type { NamespaceRow } from '../../server/namespaces/namespace-row.ts'
+import type { NamespaceTable } from '../../server/namespaces/namespace-table.ts'
+import { sealedKey } from '../../server/pipeline/access/authority.ts'
+import type { NamespaceNouns } from '../../server/pipeline/access/namespace-nouns.ts'
 import type { TokenRevocation } from '../../server/tokens/token-revocation.ts'
+import type { OwnNouns } from './nouns.ts'
+import { Removals } from './removals.ts'
+import { Ticks } from './ticks.ts'
 
 export interface HousekeepingOptions {
   readonly backend: StorageBackend
   readonly barrier: Barrier
   readonly due: DueIndex
-  readonly mounts: MountTable
+  readonly namespaces: NamespaceTable
+  readonly nounsOf: (namespace: NamespaceInfo) => OwnNouns
+  /** Of the namespaces that this process has come across. */
+  readonly live: () => readonly NamespaceNouns[]
   readonly revocation: TokenRevocation
-  readonly sweepMount: (mount: Mount, signal: AbortSignal) => Promise<void>
+  readonly httpSettings: HttpSettings
+  readonly sweep: (namespace: NamespaceInfo) => (mount: Mount, signal: AbortSignal) => Promise<void>
+  /** A node that nobody asks anything forgets its keys as well when the cluster is sealed. */
+  readonly sealChanged: () => void
+  readonly removeNamespace: (row: NamespaceRow, signal: AbortSignal) => Promise<void>
   readonly clock: Clock
   readonly log: Logger
 }
@@ -45,7 +60,10 @@ export class Housekeeping {
     }
     this.#done = Promise.all([
       backend
-        .lead((fence, leading) => lead(this.#options, fence, leading), stop.signal)
+        .lead(
+          (fence, leading) => lead(this.#options, fence, leading).finally(() => this.#options.due.idle()),
+          stop.signal,
+        )
         .catch(quiet('housekeeping stopped')),
       passChanges(this.#options, stop.signal).catch(quiet('change feed stopped')),
     ])
@@ -53,6 +71,14 @@ export class Housekeeping {
 
   stop(): void {
     this.#stop?.abort(new Error('sealing'))
+  }
+
+  /** Gives up the lead, for whoever wants it; this process stands for it again at once. */
+  async stepDown(): Promise<void> {
+    if (!this.#stop || this.#stop.signal.aborted) return
+    this.stop()
+    await this.stopped()
+    this.start()
   }
 
   /** Resolves when nothing of it is under way any more. */
@@ -70,60 +96,67 @@ async function lead(options: HousekeepingOptions, fence: Check, signal: AbortSig
     if ((await tx.get(core, 'housekeeper', fenceSchema)) !== fence.version) throw new Error('another process leads')
   }
   const removals = new Removals(options)
-  let failures = 0
-  while (!signal.aborted) {
-    try {
-      await revocation.resume(guard, signal)
-      await removals.run(signal)
+  const ticks = new Ticks(options)
+  const work = {
+    revocations: () => revocation.resume(guard, signal),
+    removals: () => removals.run(signal),
+    ticks: () => ticks.run(fence, signal),
+    due: async () => {
       for (;;) {
         const settled = await due.sweep(await barrier.now(), guard, signal, ({ kind, id }, error) => {
           if (!signal.aborted) log.warn('due work failed', { kind, id, error: String(error) })
         })
         if (settled < 256) break
       }
+    },
+  }
+  const chores = Object.entries(work).map(([what, run]) => patient({ what, run, clock, log, signal }))
+  while (!signal.aborted) {
+    for (const chore of chores) await chore()
+    await clock.sleep(everyMs, signal).catch(() => undefined)
+  }
+}
+
+/** Work that fails waits, ever longer, before it is tried again, and holds up no other: one damaged row must not keep every lease from ending. */
+function patient(chore: {
+  what: string
+  run: () => Promise<void>
+  clock: Clock
+  log: Logger
+  signal: AbortSignal
+}): () => Promise<void> {
+  const { what, run, clock, log, signal } = chore
+  let failures = 0
+  let next = Number.NEGATIVE_INFINITY
+  return async () => {
+    if (signal.aborted || clock.monotonic() < next) return
+    try {
+      await run()
       failures = 0
     } catch (error) {
       if (signal.aborted) return
       failures += 1
-      log.warn('housekeeping failed', { failures, error: String(error) })
-    }
-    await clock.sleep(everyMs * Math.min(30, 2 ** Math.min(failures, 5)), signal).catch(() => undefined)
-  }
-}
-
-/** Mounts that are going away. One that can't go, because what it lent can't be revoked, is tried again ever more seldom and holds up nothing else. */
-class Removals {
-  readonly #options: HousekeepingOptions
-  readonly #failed = new Map<string, { readonly times: number; readonly next: number }>()
-
-  constructor(options: HousekeepingOptions) {
-    this.#options = options
-  }
-
-  async run(signal: AbortSignal): Promise<void> {
-    const { mounts, sweepMount, clock, log } = this.#options
-    if (mounts.knownVersion === undefined) return
-    for (const mount of mounts.removing()) {
-      const { path, uuid } = mount.info
-      const before = this.#failed.get(uuid)
-      if (before && clock.monotonic() < before.next) continue
-      try {
-        await mounts.finishRemoval(mount, sweepMount, signal)
-        this.#failed.delete(uuid)
-      } catch (error) {
-        if (signal.aborted) return
-        const times = (before?.times ?? 0) + 1
-        this.#failed.set(uuid, { times, next: clock.monotonic() + everyMs * Math.min(300, 2 ** times) })
-        log.warn('mount not removed yet', { path, times, error: String(error) })
-      }
+      next = clock.monotonic() + everyMs * Math.min(30, 2 ** Math.min(failures, 5))
+      log.warn('housekeeping failed', { what, failures, error: String(error) })
     }
   }
 }
 
-async function passChanges({ barrier, mounts }: HousekeepingOptions, signal: AbortSignal): Promise<void> {
+async function passChanges(
+  { barrier, live, httpSettings, sealChanged, log }: HousekeepingOptions,
+  signal: AbortSignal,
+): Promise<void> {
   for await (const change of barrier.changes(signal)) {
     if (signal.aborted) return
-    if (change === 'reset') mounts.changed('reset')
-    else if (change.keys.length > 0) mounts.changed(change.keys)
+    if (change !== 'reset' && change.keys.length === 0) continue
+    if (change === 'reset' || change.keys.includes(sealedKey)) sealChanged()
+    httpSettings.changed(change === 'reset' ? 'reset' : change.keys).catch((error: unknown) => {
+      log.warn('settings of HTTP not read', { error: String(error) })
+    })
+    for (const { mounts } of live()) {
+      await mounts.changed(change === 'reset' ? 'reset' : change.keys).catch((error: unknown) => {
+        if (!signal.aborted) log.warn('changes not passed on', { error: String(error) })
+      })
+    }
   }
 }

@@ -9,6 +9,7 @@ export interface KubernetesLogin {
   /** The service account's token, as it is in the file now: re-read it for each login. */
   readonly jwt: string
   readonly namespace?: string
+  readonly wrapTtl?: string
   readonly signal?: AbortSignal
 }
 
@@ -21,7 +22,8 @@ export async function loginKubernetes(client: VaultClient, login: KubernetesLogi
     body: { role: login.role, jwt: login.jwt.trim() },
     token: '',
     ...(login.namespace !== undefined && { namespace: login.namespace }),
+    ...(login.wrapTtl !== undefined && { wrapTtl: login.wrapTtl }),
     ...(login.signal && { signal: login.signal }),
   })
-  return grantedBy(response.envelope?.auth, path)
+  return grantedBy(response.envelope, path)
 }

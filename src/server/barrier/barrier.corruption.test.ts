@@ -25,6 +25,7 @@ class Tampered {
       clear: honest.clear.bind(honest),
       snapshot: honest.snapshot.bind(honest),
       load: honest.load.bind(honest),
+      replace: honest.replace.bind(honest),
       now: honest.now.bind(honest),
       changes: honest.changes.bind(honest),
       lead: honest.lead.bind(honest),

@@ -161,13 +161,22 @@ describe('the life of a barrier', () => {
       opened = resolve
     })
     let slow = false
+    let held = () => {}
+    const waiting = new Promise<void>((resolve) => {
+      held = resolve
+    })
     const slowly: StorageBackend = Object.create(backend, {
       commit: { value: backend.commit.bind(backend) },
       read: {
         value: async (keys: Parameters<StorageBackend['read']>[0]) => {
           const rows = await backend.read(keys)
           // The keyring with the rows beside it is what is read again for an unknown term.
-          if (slow && keys.length === 2) await gate
+          const waits = slow && keys.length === 2
+          if (waits) {
+            slow = false
+            held()
+            await gate
+          }
           return rows
         },
       },
@@ -180,6 +189,7 @@ describe('the life of a barrier', () => {
     await view.transaction(async (tx) => tx.put(view, 'a', 'term 2'))
     slow = true
     const reading = other.view('x/').get('a', text)
+    await waiting
     expect(await other.rotate()).toBe(3)
     opened()
     expect(await reading).toBe('term 2')

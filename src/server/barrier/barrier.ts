@@ -1,19 +1,31 @@
 /** The only holder of storage keys: encrypts what goes into storage and hands out plaintext views of it while unsealed. */
-import { createHash, type KeyObject } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { RandomBytes } from '../../lib/random.ts'
 import { commitId } from '../contracts/commit.ts'
 import { Refusal } from '../contracts/request.ts'
 import type { Rows, SecretStorage, Tx } from '../contracts/secret-storage.ts'
-import type { Change, ListPage, Put, ReadKey, ReadResult, StorageBackend, Stored } from '../contracts/storage.ts'
+import {
+  type Change,
+  type ListPage,
+  OutcomeUnknown,
+  type Put,
+  type ReadKey,
+  type ReadResult,
+  type StorageBackend,
+  type Stored,
+} from '../contracts/storage.ts'
+import { EncryptionCount } from './encryption-count.ts'
 import { Keyring, takeKey } from './keyring.ts'
-import { assertFormat, formatRow, isReservedRow, plainRows } from './plain-rows.ts'
+import { KeyringStore, type OpenKeyring } from './keyring-store.ts'
+import { assertFormat, isReservedRow, plainRows, sealedRow } from './plain-rows.ts'
 import { DamagedRow, RowCipher, UnknownTerm } from './row-cipher.ts'
 import { Transactor } from './transact.ts'
 import { View } from './view.ts'
 
-export { FormatUnsupported, plainRows } from './plain-rows.ts'
+export { WrongRootKey } from './keyring-store.ts'
+export { assertFormat, FormatUnsupported, plainRows } from './plain-rows.ts'
 export { DamagedRow, UnknownTerm } from './row-cipher.ts'
 
 export interface BarrierOptions {
@@ -23,42 +35,53 @@ export interface BarrierOptions {
   readonly log: Logger
 }
 
-/** The given key does not open the keyring; nothing has changed. */
-export class WrongRootKey extends Error {
-  override name = 'WrongRootKey'
-
-  constructor() {
-    super(`this root key does not open the row "${plainRows.keyring}": it is another key, or the row is damaged`)
-  }
+interface Unsealed {
+  readonly cipher: RowCipher
+  open: OpenKeyring
 }
 
-interface Unsealed {
-  readonly root: KeyObject
-  readonly rootCipher: RowCipher
-  readonly cipher: RowCipher
-  keyring: Keyring
+/** What rekeying changes: each part only when it is given. */
+export interface RootChange {
+  /** 32 bytes, copied. */
+  readonly rootKey?: Uint8Array
+  /** Plaintext rows of the seal. */
+  readonly plain?: readonly Put[]
+  /** 32 bytes, copied; null: there is none any more. */
+  readonly recoveryKey?: Uint8Array | null
+}
+
+export interface KeyStatus {
+  readonly term: number
+  readonly installedAt: number
+  readonly encryptions: number
 }
 
 export class Barrier implements Rows {
   readonly #backend: StorageBackend
   readonly #random: RandomBytes
+  readonly #clock: Clock
   readonly #log: Logger
+  readonly #store: KeyringStore
   readonly #transactor: Transactor
+  readonly #count: EncryptionCount
   #unsealed: Unsealed | undefined
   #reload: Promise<void> | undefined
+  /** Writes under way, and who waits for their end. */
+  #writing = 0
+  #written = () => {}
+  /** All rows are being replaced: nothing goes in or out any more until `seal`. */
+  #replaced = false
 
   constructor({ backend, clock, random, log }: BarrierOptions) {
     this.#backend = backend
     this.#random = random
+    this.#clock = clock
     this.#log = log
-    this.#transactor = new Transactor({
-      backend,
-      clock,
-      random,
-      read: (key) => this.readRow(key),
-      isReserved: isReservedRow,
-      seal: (key, version, plaintext) => this.#keys().cipher.seal(key, version, plaintext),
-    })
+    this.#store = new KeyringStore({ backend, random, log })
+    const seal = (key: string, version: string, plaintext: Uint8Array) => this.#seal(key, version, plaintext)
+    const read = (key: string) => this.readRow(key)
+    this.#count = new EncryptionCount({ backend, random, read, seal })
+    this.#transactor = new Transactor({ backend, clock, random, read, isReserved: isReservedRow, seal })
   }
 
   get sealed(): boolean {
@@ -67,7 +90,7 @@ export class Barrier implements Rows {
 
   /** False for an empty storage. Throws FormatUnsupported when a newer Coffer wrote it. */
   async initialised(): Promise<boolean> {
-    const [format, keyring] = await this.#readPlain([plainRows.format, plainRows.keyring])
+    const [format, keyring] = await this.#store.readPlain([plainRows.format, plainRows.keyring])
     if (!format && !keyring) return false
     assertFormat(format?.value)
     return true
@@ -80,78 +103,96 @@ export class Barrier implements Rows {
   async initialise({
     rootKey,
     plain,
+    recoveryKey,
   }: {
     readonly rootKey: Uint8Array
     readonly plain: readonly Put[]
+    readonly recoveryKey?: Uint8Array
   }): Promise<void> {
-    const id = commitId(this.#random)
-    const given = [{ key: plainRows.format, value: formatRow() }, ...plain]
-    const digests = Object.fromEntries(given.map(({ key, value }) => [key, digest(value)]))
-    const encoded = Keyring.create(this.#random, digests).encode()
-    const cipher = rootCipher(takeKey(Buffer.from(rootKey)), this.#random)
-    const keyring = cipher.seal(plainRows.keyring, id, encoded)
-    encoded.fill(0)
-    const create = [...given, { key: plainRows.keyring, value: keyring }]
-    if ((await this.#backend.commit({ id, checks: [], create })) === 'conflict') {
-      throw new Refusal(400, 'Vault is already initialized')
-    }
+    const recovery = recoveryKey ? { recoveryKey: takeKey(Buffer.from(recoveryKey)) } : {}
+    await this.#store.create(this.#store.rootOf(Buffer.from(rootKey)), plain, (plainDigests) =>
+      Keyring.create(this.#random, this.#clock.now(), { plainDigests, ...recovery }),
+    )
   }
 
   /** A plaintext row that `initialise` wrote; readable while sealed, and verified when unsealing. */
   async readPlain(key: string): Promise<Uint8Array | undefined> {
-    const [row] = await this.#readPlain([key])
+    const [row] = await this.#store.readPlain([key])
     return row?.value
   }
 
   /** Opens the keyring (`rootKey` is copied). Throws WrongRootKey, DamagedRow, FormatUnsupported; the barrier is then as before. */
   async unseal(rootKey: Uint8Array): Promise<void> {
-    const root = takeKey(Buffer.from(rootKey))
-    const cipher = rootCipher(root, this.#random)
-    const keyring = await this.#openKeyring(cipher)
+    const open = await this.#store.open(this.#store.rootOf(Buffer.from(rootKey)))
     const unsealed: Unsealed = {
-      root,
-      rootCipher: cipher,
-      keyring,
+      open,
       cipher: new RowCipher({
         random: this.#random,
         terms: {
           get activeTerm() {
-            return unsealed.keyring.activeTerm
+            return unsealed.open.keyring.activeTerm
           },
-          key: (term) => unsealed.keyring.key(term),
+          key: (term) => unsealed.open.keyring.key(term),
         },
       }),
     }
     this.#unsealed?.cipher.clear()
     this.#unsealed = unsealed
-    this.#log.info('barrier unsealed', { term: keyring.activeTerm })
+    this.#log.info('barrier unsealed', { term: open.keyring.activeTerm })
   }
 
   /** Forgets all keys; what is under way fails with Refusal 503. */
   seal(): void {
     if (!this.#unsealed) return
     this.#unsealed.cipher.clear()
-    this.#unsealed.rootCipher.clear()
+    this.#unsealed.open.root.cipher.clear()
     this.#unsealed = undefined
+    this.#replaced = false
     this.#log.info('barrier sealed')
   }
 
   /** Adds a term; what is written from now on uses it. Processes that share the storage learn of it from the first such row. */
   async rotate(): Promise<number> {
     const keys = this.#keys()
-    const [row] = await this.#readPlain([plainRows.keyring])
-    if (!row) throw new DamagedRow(plainRows.keyring, 'it is gone')
-    const next = this.#decodeKeyring(keys.rootCipher, row).withNewTerm(this.#random)
-    const id = commitId(this.#random)
-    const encoded = next.encode()
-    const put = [{ key: plainRows.keyring, value: keys.rootCipher.seal(plainRows.keyring, id, encoded) }]
-    encoded.fill(0)
-    const checks = [{ key: plainRows.keyring, version: row.version }]
-    if ((await this.#backend.commit({ id, checks, put })) === 'conflict') {
-      throw new Refusal(503, 'the keyring was changed by another node at the same time, try again')
+    const before = await this.#store.open(keys.open.root, keys.open.keyring)
+    const keyring = before.keyring.withNewTerm(this.#random, this.#clock.now())
+    adopt(keys, await this.#store.commit(before, { keyring }))
+    return keyring.activeTerm
+  }
+
+  /**
+   * Another root key, other plaintext rows of the seal, another recovery key: one commit, all or nothing. What depends on what
+   * is there is decided in a function (undefined: nothing changes), which gets a copy of the root key in use, to be zeroed:
+   * whatever it reads is as the commit finds it. Refusal 503 when another node changed the keyring at the same time.
+   */
+  async reroot(change: RootChange | ((rootKey: () => Uint8Array) => Promise<RootChange | undefined>)): Promise<void> {
+    const keys = this.#keys()
+    const before = await this.#store.open(keys.open.root, keys.open.keyring)
+    const made = typeof change === 'function' ? await change(() => before.root.key.export()) : change
+    if (!made) return
+    const { rootKey, recoveryKey, plain = [] } = made
+    const recovery = recoveryKey ? takeKey(Buffer.from(recoveryKey)) : undefined
+    const keyring = recoveryKey === undefined ? before.keyring : before.keyring.withRecovery(recovery)
+    const root = rootKey ? { root: this.#store.rootOf(Buffer.from(rootKey)) } : {}
+    adopt(keys, await this.#store.commit(before, { keyring, plain, ...root }))
+  }
+
+  /** Whether this is the recovery key; false where there is none. */
+  isRecoveryKey(key: Uint8Array): boolean {
+    const known = this.#keys().open.keyring.recoveryKey?.export()
+    try {
+      return known !== undefined && known.length === key.length && timingSafeEqual(known, key)
+    } finally {
+      known?.fill(0)
     }
-    adopt(keys, next)
-    return next.activeTerm
+  }
+
+  /** The active term, as storage has it. */
+  async keyStatus(): Promise<KeyStatus> {
+    const keys = this.#keys()
+    adopt(keys, await this.#store.open(keys.open.root, keys.open.keyring))
+    const { activeTerm, installedAt } = keys.open.keyring
+    return { term: activeTerm, installedAt, encryptions: await this.#count.total(activeTerm) }
   }
 
   async read(keys: readonly ReadKey[]): Promise<readonly ReadResult[]> {
@@ -190,13 +231,53 @@ export class Barrier implements Rows {
 
   async transact<T>(run: (tx: Tx) => Promise<T>, seed: ReadonlyMap<string, Stored | undefined>): Promise<T> {
     this.#keys()
-    return this.#transactor.transact(run, seed)
+    const counting = this.#count.ready()
+    if (counting) await counting
+    return this.#writes(() => this.#transactor.transact(run, seed))
   }
 
   /** Removes rows of a prefix that is dead and never used again, see StorageBackend.clear. */
   async clear(prefix: string, limit: number): Promise<number> {
+    return this.#writes(() => this.#backend.clear(prefix, limit))
+  }
+
+  /** Rows as they are stored, at one moment; without the leader's, which is about who runs now. */
+  async *snapshot(signal: AbortSignal): AsyncGenerator<readonly [string, Stored]> {
     this.#keys()
-    return this.#backend.clear(prefix, limit)
+    for await (const row of this.#backend.snapshot(signal)) if (row[0] !== plainRows.leader) yield row
+  }
+
+  /**
+   * Storage becomes these rows, all or nothing. When it resolves this barrier refuses everything (503) until it is sealed;
+   * other nodes forget their keys when they next look. When it rejects nothing has changed, unless with OutcomeUnknown.
+   */
+  async replaceAll(rows: Iterable<readonly [string, Stored]>, bytes: number): Promise<void> {
+    this.#keys()
+    this.#replaced = true
+    try {
+      if (this.#writing > 0) await new Promise<void>((resolve) => (this.#written = resolve))
+      await this.#backend.replace(withoutNode(rows, commitId(this.#random)), bytes)
+    } catch (error) {
+      if (!(error instanceof OutcomeUnknown)) this.#replaced = false
+      throw error
+    }
+  }
+
+  /** Encrypts what is kept outside of storage, for `openApart` of the same name on any node of this cluster. */
+  sealApart(name: string, plaintext: Uint8Array): Uint8Array {
+    return this.#seal(`apart/${name}`, noVersion, plaintext)
+  }
+
+  /** Throws DamagedRow, or UnknownTerm for what another cluster sealed. */
+  async openApart(name: string, sealed: Uint8Array): Promise<Uint8Array> {
+    const open = () => this.#keys().cipher.open(`apart/${name}`, { value: sealed, version: noVersion })
+    try {
+      return open()
+    } catch (error) {
+      if (!(error instanceof UnknownTerm)) throw error
+      await this.#reloadKeyring()
+      return open()
+    }
   }
 
   now(): Promise<number> {
@@ -208,8 +289,20 @@ export class Barrier implements Rows {
   }
 
   #keys(): Unsealed {
-    if (!this.#unsealed) throw new Refusal(503, 'Vault is sealed')
+    if (!this.#unsealed || this.#replaced) throw new Refusal(503, 'Vault is sealed')
     return this.#unsealed
+  }
+
+  /** Nothing that began before the rows were replaced may write into those after it. */
+  async #writes<T>(work: () => Promise<T>): Promise<T> {
+    this.#keys()
+    this.#writing += 1
+    try {
+      return await work()
+    } finally {
+      this.#writing -= 1
+      if (this.#writing === 0) this.#written()
+    }
   }
 
   #openAll(keys: readonly ReadKey[], found: readonly ReadResult[]): ReadResult[] {
@@ -217,6 +310,7 @@ export class Barrier implements Rows {
     return found.map((row, i) => {
       if (row === undefined || row === 'same') return row
       const key = keys[i]?.key ?? ''
+      if (key === sealedRow) return row
       try {
         return { value: cipher.open(key, row), version: row.version }
       } catch (error) {
@@ -226,62 +320,31 @@ export class Barrier implements Rows {
     })
   }
 
-  async #readPlain(keys: readonly string[]): Promise<(Stored | undefined)[]> {
-    const found = await this.#backend.read(keys.map((key) => ({ key })))
-    return found.map((row) => (row === 'same' ? undefined : row))
+  #seal(key: string, version: string, plaintext: Uint8Array): Uint8Array {
+    const { cipher, open } = this.#keys()
+    this.#count.add(open.keyring.activeTerm)
+    return cipher.seal(key, version, plaintext)
   }
 
   async #reloadKeyring(): Promise<void> {
     const keys = this.#keys()
-    adopt(keys, await this.#openKeyring(keys.rootCipher))
-    this.#log.info('keyring read again', { term: keys.keyring.activeTerm })
+    adopt(keys, await this.#store.open(keys.open.root, keys.open.keyring))
+    this.#log.info('keyring read again', { term: keys.open.keyring.activeTerm })
   }
+}
 
-  /** The keyring, once it and the plaintext rows that it vouches for are as they were written. */
-  async #openKeyring(cipher: RowCipher): Promise<Keyring> {
-    const [format, row] = await this.#readPlain([plainRows.format, plainRows.keyring])
-    if (!format && !row) throw new Refusal(400, 'Vault is not initialized')
-    assertFormat(format?.value)
-    if (!row) throw new DamagedRow(plainRows.keyring, 'it is gone')
-    const keyring = this.#decodeKeyring(cipher, row)
-    const names = Object.keys(keyring.plainDigests)
-    const plain = await this.#readPlain(names)
-    names.forEach((name, i) => {
-      const value = plain[i]?.value
-      if (!value || digest(value) !== keyring.plainDigests[name]) {
-        this.#log.error('stored row is damaged', { key: name })
-        throw new DamagedRow(name, 'it is not what was written when the storage was initialised')
-      }
-    })
-    return keyring
-  }
+/** Never a commit's. */
+const noVersion = '00000000000000'
 
-  #decodeKeyring(cipher: RowCipher, row: Stored): Keyring {
-    let bytes: Uint8Array
-    try {
-      bytes = cipher.open(plainRows.keyring, row)
-    } catch (cause) {
-      if (cause instanceof DamagedRow || cause instanceof UnknownTerm) throw new WrongRootKey()
-      throw cause
-    }
-    try {
-      return Keyring.decode(bytes)
-    } finally {
-      bytes.fill(0)
-    }
-  }
+/** The rows of a snapshot, and the mark that makes every node forget the keys of the storage before. */
+function* withoutNode(rows: Iterable<readonly [string, Stored]>, id: string): Generator<readonly [string, Stored]> {
+  for (const row of rows) if (row[0] !== plainRows.leader && row[0] !== sealedRow) yield row
+  yield [sealedRow, { value: Buffer.from(JSON.stringify({ format: 1, restored: id })), version: id }]
 }
 
 /** A keyring that was read before a rotation may come back after it. */
-function adopt(keys: Unsealed, keyring: Keyring): void {
-  if (keyring.activeTerm > keys.keyring.activeTerm) keys.keyring = keyring
-}
-
-/** The root key stands as term 0: it encrypts the keyring and nothing else. */
-function rootCipher(root: KeyObject, random: RandomBytes): RowCipher {
-  return new RowCipher({ random, terms: { activeTerm: 0, key: (term) => (term === 0 ? root : undefined) } })
-}
-
-function digest(value: Uint8Array): string {
-  return createHash('sha256').update(value).digest('hex')
+function adopt(keys: Unsealed, open: OpenKeyring): void {
+  const { activeTerm, rootSerial } = keys.open.keyring
+  if (open.keyring.activeTerm < activeTerm || open.keyring.rootSerial < rootSerial) return
+  keys.open = open
 }

@@ -10,11 +10,17 @@ export const plainRows = {
   leader: 'core/leader',
 } as const
 
+/** Only its version counts (pipeline/access/authority.ts): it is read as it stands, since a restore writes it without keys. */
+export const sealedRow = 'core/sealed'
+
 /** The format of everything in storage; raised only with a migration (docs/adr). */
 const currentFormat = 1
 
+/** Holds root key number `serial + 1`, encrypted by the one before it. */
+export const rootUpgradeRow = (serial: number) => `core/root-upgrade/${serial}`
+
 export function isReservedRow(key: string): boolean {
-  return Object.values<string>(plainRows).includes(key)
+  return Object.values<string>(plainRows).includes(key) || /^core\/(root-upgrade|encryptions)\//.test(key)
 }
 
 /** A newer (or damaged) storage, which this version must not touch. */

@@ -1,4 +1,5 @@
 import type { JsonObject, RawJson } from '../../lib/json/value.ts'
+import type { NamespaceInfo } from './epochs.ts'
 import type { MountInfo } from './request.ts'
 
 /** What the pipeline tells the audit broker. Secrets are passed in clear; the broker's devices only ever see HMACs of them. */
@@ -9,10 +10,15 @@ export interface AuditedAuth {
   readonly displayName: string
   readonly policies: readonly string[]
   readonly tokenPolicies: readonly string[]
+  readonly identityPolicies: readonly string[]
   readonly noDefaultPolicy: boolean
   readonly policyResults?: {
     readonly allowed: boolean
-    readonly granting: readonly { readonly name: string; readonly type: string }[]
+    readonly granting: readonly {
+      readonly name: string
+      readonly namespace: NamespaceInfo
+      readonly type: string
+    }[]
   }
   readonly metadata: Readonly<Record<string, string>> | null
   readonly entityId: string
@@ -30,7 +36,7 @@ export interface AuditedRequest {
   /** 'read', 'list', 'create', 'update', 'patch', 'delete', 'head', 'help', 'scan'. */
   readonly operation: string
   readonly path: string
-  readonly namespace: { readonly id: string; readonly path: string }
+  readonly namespace: NamespaceInfo
   /** Undefined when no mount answers. */
   readonly mount?: MountInfo
   readonly data: JsonObject | RawJson | undefined
@@ -51,6 +57,15 @@ export interface AuditedResponse {
   /** The token that a login or a token creation made. */
   readonly auth?: AuditedAuth
   readonly redirect?: string
+  /** The answer went into a wrapping token. */
+  readonly wrap?: {
+    readonly token: string
+    readonly accessor: string
+    readonly ttlMs: number
+    readonly createdAt: number
+    readonly creationPath: string
+    readonly wrappedAccessor?: string
+  }
   readonly headers?: Readonly<Record<string, string>>
   readonly error?: string
 }

@@ -11,6 +11,8 @@ export interface AuditDevice {
 /** A kind of audit device; one line each in programs/. */
 export interface AuditDeviceType {
   readonly type: string
+  /** Names of the options of this type, besides those that every device has: others are refused. Absent: all are taken. */
+  readonly options?: readonly string[]
   /** Opens what `options` name. Refusal 400 when they are wrong or not allowed. */
   open(options: Readonly<Record<string, string>>): Promise<AuditDevice>
 }

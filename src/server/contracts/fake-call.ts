@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../lib/json/value.ts'
-import type { Call, MountInfo, Operation, Reply, Route, Verb } from './request.ts'
+import type { Call, Caller, MountInfo, Operation, Reply, Route, Verb } from './request.ts'
 import type { SecretStorage } from './secret-storage.ts'
 
 /** For tests: a mount as the mount table would describe it. */
@@ -37,6 +37,10 @@ export interface FakeCallOptions {
   readonly params?: Readonly<Record<string, string>>
   readonly warnings?: string[]
   readonly signal?: AbortSignal
+  /** Default: everything is permitted. */
+  readonly permits?: Call['permits']
+  readonly caller?: Caller
+  readonly checkCaller?: Call['checkCaller']
 }
 
 /** For tests: runs one operation of a route without a pipeline. */
@@ -68,6 +72,9 @@ function fakeCall(route: Route, verb: Verb, options: FakeCallOptions, operation:
     storage,
     leases: { issue: () => Promise.reject(new Error('this test issues no leases')) },
     transaction: (run) => storage.transaction(run),
+    checkCaller: options.checkCaller ?? (async () => {}),
+    permits: options.permits ?? (() => true),
+    ...(options.caller && { caller: options.caller }),
     warn: (text) => warnings.push(text),
   }
 }

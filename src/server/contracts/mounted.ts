@@ -3,6 +3,7 @@ import type { Json, JsonObject } from '../../lib/json/value.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { OutboundAnswer, OutboundCall } from '../../lib/outbound/outbound.ts'
 import type { RandomBytes } from '../../lib/random.ts'
+import type { NamespaceInfo } from './epochs.ts'
 import type { LeaseHandler } from './leases.ts'
 import type { MountInfo, Route } from './request.ts'
 import type { SecretStorage, Tx } from './secret-storage.ts'
@@ -33,6 +34,7 @@ export interface MountType<M extends Mounted = Mounted> {
 }
 
 export interface MountContext {
+  readonly namespace: NamespaceInfo
   readonly mount: MountInfo
   readonly storage: SecretStorage
   readonly clock: Clock
@@ -55,6 +57,7 @@ export interface EventSink {
 export interface ServerEvent {
   /** "kv-v2/data-write" */
   readonly type: string
+  readonly namespace: NamespaceInfo
   readonly mount: MountInfo
   /** Path that a subscriber must be able to read, mount included: "secret/data/my-app/config". */
   readonly dataPath: string

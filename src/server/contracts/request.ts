@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream'
 import type { Json, JsonObject, RawJson } from '../../lib/json/value.ts'
-import type { LoginGrant } from './auth.ts'
+import type { LoginGrant } from './access/auth.ts'
+import type { BegunLogin } from './access/login-mfa.ts'
+import type { NamespaceInfo } from './epochs.ts'
 import type { Fields, InputOf } from './fields.ts'
 import type { IssuedLease, Leases } from './leases.ts'
 import type { SecretStorage, Tx } from './secret-storage.ts'
@@ -32,10 +34,22 @@ export interface MountConfig {
   readonly auditNonHmacResponseKeys: readonly string[]
   readonly passthroughRequestHeaders: readonly string[]
   readonly allowedResponseHeaders: readonly string[]
+  /** Of auth mounts; absent: as the server's configuration says. */
+  readonly userLockout?: UserLockout
+}
+
+/** Logins that fail too often lock their user out for a while; what is absent is as the level above says. */
+export type UserLockout = {
+  readonly threshold?: number | undefined
+  readonly durationMs?: number | undefined
+  readonly counterResetMs?: number | undefined
+  readonly disabled?: boolean | undefined
 }
 
 /** The caller, as the pipeline proved it. The token itself is not here. */
 export interface Caller {
+  /** Names the token in storage (an HMAC of it): rows that belong to a token are kept under it. */
+  readonly id: string
   readonly accessor: string
   readonly displayName: string
   readonly policies: readonly string[]
@@ -56,7 +70,7 @@ export interface Call<I = JsonObject> {
   /** Fields: converted and defaulted. 'free': the body's object, or the query for reads. */
   readonly input: I
   readonly mount: MountInfo
-  readonly namespace: { readonly id: string; readonly path: string }
+  readonly namespace: NamespaceInfo
   /** Undefined on public routes without a token. */
   readonly caller?: Caller
   readonly remote: { readonly address: string; readonly port: number }
@@ -68,10 +82,25 @@ export interface Call<I = JsonObject> {
   readonly leases: Leases
   /** As SecretStorage.transaction; what `exists` read is among the checks of the first attempt. */
   transaction<T>(run: (tx: Tx) => Promise<T>): Promise<T>
+  /** Refuses (403) in a commit whose rows must end with the caller's token, if it has ended: its row is among the checks. */
+  checkCaller(tx: Tx): Promise<void>
+  /** What the caller's policies permit at a path of this namespace ("secret/data/x"): for answers that show each reader what it may see. */
+  permits(path: string, operation: Verb | 'create'): boolean
   /** Adds a line to the answer's `warnings`. */
   warn(text: string): void
   /** For body: 'bytes' | 'stream'. */
   readonly body?: AsyncIterable<Uint8Array>
+}
+
+/** What goes out instead of an answer that was wrapped. */
+export interface WrapInfo {
+  readonly token: string
+  readonly accessor: string
+  readonly ttlMs: number
+  readonly createdAt: number
+  readonly creationPath: string
+  /** Of the token that the wrapped answer made. */
+  readonly wrappedAccessor?: string
 }
 
 /** The engine says what it returns, so the pipeline never asks which engine it was. */
@@ -90,12 +119,14 @@ export type Reply = {
     }
   /** From `leases.issue`, or a renewal (data null). */
   | { readonly kind: 'lease'; readonly data: Json; readonly lease: IssuedLease }
-  /** Only the pipeline mints tokens: it turns the grant into `auth`. */
-  | { readonly kind: 'login'; readonly grant: LoginGrant; readonly data?: Json }
+  /** Only the pipeline mints tokens: it turns the grant into `auth`. `begun`: the login was another request's, and this one finishes it. */
+  | { readonly kind: 'login'; readonly grant: LoginGrant; readonly data?: Json; readonly begun?: BegunLogin }
   /** Token creation and renewal, which have made or changed their token: the members of `auth`. */
   | { readonly kind: 'auth'; readonly auth: JsonObject; readonly data?: Json }
   /** A complete envelope kept earlier, sent verbatim (unwrap). */
   | { readonly kind: 'stored'; readonly envelope: RawJson }
+  /** In place of an answer: where it waits. `id` is the token's in storage. */
+  | { readonly kind: 'wrapped'; readonly wrapped: WrapInfo & { readonly id: string } }
   /** A document without envelope (health, seal-status, init). */
   | { readonly kind: 'document'; readonly body: JsonObject }
   | { readonly kind: 'redirect'; readonly to: string }

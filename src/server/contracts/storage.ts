@@ -39,6 +39,12 @@ export interface StorageBackend {
   snapshot(signal: AbortSignal): AsyncIterable<readonly [string, Stored]>
   /** Empty backend only. */
   load(rows: AsyncIterable<readonly [string, Stored]>): Promise<void>
+  /**
+   * Afterwards exactly these rows are there, versions included. All or nothing, whatever happens meanwhile: when `rows`
+   * throws or the process is killed, nothing has changed. `rows` is read in one go; `bytes` says about how many they have.
+   * Commits of other processes may come before or after. Throws as `commit`. Told as 'reset'.
+   */
+  replace(rows: Iterable<readonly [string, Stored]>, bytes: number): Promise<void>
   /** The storage's clock, ms since the epoch: leases are due by it. */
   now(): Promise<number>
   /** At least once, after the commit is visible, own commits included; a beat (no keys) each second; 'reset' after any doubt. */

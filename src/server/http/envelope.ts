@@ -1,7 +1,9 @@
 /** An answer of the pipeline -> status, headers, bytes: Vault's JSON to the letter. */
 import type { Duplex } from 'node:stream'
+import { formatGoTime } from '../../lib/go-time.ts'
 import { stringifyJson } from '../../lib/json/stringify.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../lib/json/value.ts'
+import type { WrapInfo } from '../contracts/request.ts'
 import type { Answer } from '../pipeline/exchange.ts'
 
 export interface HttpAnswer {
@@ -16,14 +18,18 @@ type Envelope = Extract<Answer, { kind: 'envelope' }>
 const jsonHeaders = Object.freeze({ 'Cache-Control': 'no-store', 'Content-Type': 'application/json' })
 
 export function writeAnswer(answer: Answer, namespace: string): HttpAnswer {
-  const base = namespace === '' ? jsonHeaders : { ...jsonHeaders, 'X-Vault-Namespace': namespace }
+  const base = namespace === '' ? jsonHeaders : { ...jsonHeaders, 'X-Vault-Namespace': headerOf(namespace) }
   const headers = answer.headers ? { ...base, ...answer.headers } : base
   const { status } = answer
   switch (answer.kind) {
     case 'envelope':
       return { status, headers, body: envelope(answer) }
+    case 'wrapped':
+      return { status, headers, body: wrapped(answer.wrapped) }
     case 'errors':
-      return { status, headers, body: errors(answer) }
+      return status === 403
+        ? { status, headers: { ...headers, 'X-Request-Id': answer.requestId }, body: errors(answer) }
+        : { status, headers, body: errors(answer) }
     case 'document':
       return { status, headers, body: `${stringifyJson(answer.body)}\n` }
     case 'empty':
@@ -35,7 +41,11 @@ export function writeAnswer(answer: Answer, namespace: string): HttpAnswer {
   }
 }
 
-function envelope(answer: Envelope): string {
+/** Node writes a header's characters as bytes. */
+const headerOf = (text: string) => (/[^\x20-\x7e]/.test(text) ? Buffer.from(text).toString('latin1') : text)
+
+/** What clients get; also what waits behind a wrapping token. */
+export function envelope(answer: Envelope): string {
   const { lease, leaseMs = 0, data, warnings, auth, topLevel } = answer
   const seconds = Math.floor((lease?.ttlMs ?? leaseMs) / 1000)
   const text = data === null ? 'null' : stringifyJson(data)
@@ -44,6 +54,18 @@ function envelope(answer: Envelope): string {
   },"lease_duration":${seconds},"data":${text},"wrap_info":null,"warnings":${
     warnings.length > 0 ? JSON.stringify(warnings) : 'null'
   },"auth":${auth === null ? 'null' : stringifyJson(auth)}${topLevel ? besides(data) : ''}}\n`
+}
+
+function wrapped({ token, accessor, ttlMs, createdAt, creationPath, wrappedAccessor }: WrapInfo): string {
+  const info = {
+    token,
+    accessor,
+    ttl: Math.floor(ttlMs / 1000),
+    creation_time: formatGoTime(createdAt),
+    creation_path: creationPath,
+    ...(wrappedAccessor === undefined ? {} : { wrapped_accessor: wrappedAccessor }),
+  }
+  return `{"request_id":"","lease_id":"","renewable":false,"lease_duration":0,"data":null,"wrap_info":${JSON.stringify(info)},"warnings":null,"auth":null}\n`
 }
 
 const reserved = new Set([
@@ -70,6 +92,8 @@ function besides(data: Json): string {
 function errors(answer: Extract<Answer, { kind: 'errors' }>): string {
   const body: JsonObject = {
     errors: answer.errors,
+    // With it sys/coffer/explain tells why.
+    ...(answer.status === 403 ? { request_id: answer.requestId } : {}),
     ...(answer.data === undefined ? {} : { data: answer.data }),
     ...(answer.warnings === undefined ? {} : { warnings: answer.warnings }),
   }

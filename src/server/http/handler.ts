@@ -17,6 +17,8 @@ export interface HttpRequest {
   readonly rawHeaders: readonly string[]
   readonly remote: { readonly address: string; readonly port: number }
   readonly body?: Uint8Array
+  /** Instead of `body`, for targets that `takesStream` names. */
+  readonly stream?: AsyncIterable<Uint8Array>
   readonly onGone?: (listener: () => void) => void
 }
 
@@ -68,9 +70,24 @@ function readRequest(request: HttpRequest): Incoming | HttpAnswer {
     namespace: namespaceOf(headers),
     wrapTtlMs: wrapTtlOf(headers),
     remote: request.remote,
-    ...(request.body ? { body: request.body } : {}),
+    ...bodyOf(request),
     ...(request.onGone ? { onGone: request.onGone } : {}),
   }
+}
+
+/** Bodies that are no JSON and may be larger than memory: their operation reads them as they come, after policy and audit. */
+export function takesStream(method: string, target: string): boolean {
+  return (method === 'POST' || method === 'PUT') && /^\/v1\/sys\/storage\/raft\/snapshot(-force)?(\?|$)/.test(target)
+}
+
+function bodyOf({ method, target, body, stream }: HttpRequest): Pick<Incoming, 'body' | 'stream'> {
+  if (stream) return { stream }
+  if (!body) return {}
+  return takesStream(method, target) ? { stream: onePiece(body) } : { body }
+}
+
+async function* onePiece(body: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield body
 }
 
 /** `?help`, `?list` and `?scan` turn a GET into another verb. */
@@ -104,7 +121,17 @@ function namespaceOf(headers: Headers): string {
   let [start, end] = [0, text.length]
   while (text[start] === '/') start += 1
   while (end > start && text[end - 1] === '/') end -= 1
-  return text.slice(start, end)
+  return utf8Of(text.slice(start, end))
+}
+
+/** Node reads a header as one character per byte; in the path the same name is UTF-8. */
+function utf8Of(text: string): string {
+  if (!/[^\x20-\x7e]/.test(text)) return text
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(text, 'latin1'))
+  } catch {
+    throw new Refusal(400, 'the header X-Vault-Namespace is not valid UTF-8')
+  }
 }
 
 export function plain(status: number, errors: readonly string[]): HttpAnswer {

@@ -34,6 +34,6 @@ export function wrapTtlOf(headers: Headers): number {
   if (text === undefined || text === '') return 0
   const ms = parseVaultDuration(text)
   if (ms === undefined) throw new Refusal(400, `error parsing X-Vault-Wrap-TTL: invalid duration "${text}"`)
-  if (ms < 0) throw new Refusal(400, 'requested wrap ttl cannot be negative')
+  if (ms < 0) throw new Refusal(400, 'error parsing X-Vault-Wrap-TTL header: requested wrap ttl cannot be negative')
   return ms
 }

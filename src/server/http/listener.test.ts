@@ -187,3 +187,84 @@ describe('an upgrade to something else than a WebSocket', () => {
     expect(Buffer.from(seen[0]?.body ?? []).toString()).toBe('1234567890')
   })
 })
+
+describe('a body that its operation reads', () => {
+  const target = '/v1/sys/storage/raft/snapshot'
+  const start = (handler: (request: HttpRequest) => Promise<string>) => {
+    server.removeAllListeners()
+    const { server: theirs } = (pair = connection())
+    server = createServer()
+    attach(server, 'connection', {
+      maxBodyBytes: 10,
+      handler: async (request) => ({ status: 200, headers: {}, body: await handler(request) }),
+    })
+    server.emit('connection', theirs)
+    pair.client.on('data', (chunk: Buffer) => {
+      received += chunk.toString('latin1')
+    })
+  }
+  const sizeOf = async (request: HttpRequest) => {
+    let size = 0
+    for await (const chunk of request.stream ?? []) size += chunk.length
+    return `read ${size}`
+  }
+
+  it('may be larger than others, and is handed on before it has arrived', async () => {
+    let asked = () => {}
+    const begun = new Promise<void>((resolve) => {
+      asked = resolve
+    })
+    start((request) => {
+      asked()
+      return sizeOf(request)
+    })
+    send(`POST ${target} HTTP/1.1\r\n${host}Content-Length: 5000\r\n\r\n${'x'.repeat(1000)}`)
+    await begun
+    send('x'.repeat(4000))
+    expect((await answers(1))[0]).toContain('read 5000')
+  })
+
+  it('does not spoil the connection when the operation refuses it unread', async () => {
+    start(async () => 'no')
+    send(`PUT ${target}-force?x=1 HTTP/1.1\r\n${host}Content-Length: 5000\r\n\r\n${'x'.repeat(1000)}`)
+    expect((await answers(1))[0]).toMatch(/no$/)
+    send(`${'x'.repeat(4000)}GET /v1/a HTTP/1.1\r\n${host}\r\n`)
+    expect(await answers(2)).toHaveLength(2)
+  })
+
+  it.each(['/v1/sys/storage/raft/snapshots', '/v1/sys/storage/raft/snapshot/x', '/v1/a?sys/storage/raft/snapshot'])(
+    'is not that of %s',
+    async (other) => {
+      start(sizeOf)
+      send(`POST ${other} HTTP/1.1\r\n${host}Content-Length: 50\r\n\r\n${'x'.repeat(50)}`)
+      expect((await answers(1))[0]).toContain(' 413 ')
+    },
+  )
+
+  it('of which a part was read gets its answer too', async () => {
+    start(async (request) => {
+      for await (const _ of request.stream ?? []) break
+      return 'enough'
+    })
+    send(`PUT ${target} HTTP/1.1\r\n${host}Content-Length: 5000\r\n\r\n${'x'.repeat(1000)}`)
+    expect((await answers(1))[0]).toMatch(/enough$/)
+    send(`${'x'.repeat(4000)}GET /v1/a HTTP/1.1\r\n${host}\r\n`)
+    expect(await answers(2)).toHaveLength(2)
+  })
+
+  it('that is cut fails the reading', async () => {
+    let failed = () => {}
+    const failing = new Promise<void>((resolve) => {
+      failed = resolve
+    })
+    start((request) =>
+      sizeOf(request).catch((error: unknown) => {
+        failed()
+        throw error
+      }),
+    )
+    send(`POST ${target} HTTP/1.1\r\n${host}Content-Length: 5000\r\n\r\nxx`)
+    pair.server.destroy()
+    await failing
+  })
+})

@@ -3,8 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, Se
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { TlsOptions } from 'node:tls'
 import type { HttpAnswer } from './envelope.ts'
-import { type Handler, type HttpRequest, plain } from './handler.ts'
+import { type Handler, type HttpRequest, plain, takesStream } from './handler.ts'
 import { watchVerbs } from './verbs.ts'
 
 export interface ListenerOptions {
@@ -13,15 +14,22 @@ export interface ListenerOptions {
   /** 0: any free one. */
   readonly port: number
   /** PEM; absent: plain HTTP. */
-  readonly tls?: { readonly cert: string; readonly key: string }
+  readonly tls?: ListenerTls
   readonly maxBodyBytes?: number
+  /** What differs from the usual limits. */
+  readonly server?: Pick<ServerOptions, 'requestTimeout' | 'headersTimeout' | 'keepAliveTimeout'>
 }
+
+export type ListenerTls = { readonly cert: string; readonly key: string } & Pick<
+  TlsOptions,
+  'ca' | 'requestCert' | 'rejectUnauthorized' | 'minVersion' | 'maxVersion' | 'ciphers'
+>
 
 export interface Listener {
   /** "https://127.0.0.1:8200" */
   readonly address: string
   /** New certificates for connections from now on. */
-  setTls(tls: { readonly cert: string; readonly key: string }): void
+  setTls(tls: ListenerTls): void
   /** Stops accepting, waits for what is under way up to `graceMs`, then cuts. */
   close(grace: (until: Promise<void>) => Promise<void>): Promise<void>
 }
@@ -40,8 +48,9 @@ const limits: ServerOptions = {
 /** Resolves when it listens; rejects when it can't. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { tls } = options
-  const secure = tls ? createTlsServer({ ...limits, ...tls, minVersion: 'TLSv1.2' }) : undefined
-  const server: Server = secure ?? createServer(limits)
+  const own = { ...limits, ...options.server }
+  const secure = tls ? createTlsServer({ ...own, minVersion: 'TLSv1.2', ...tls }) : undefined
+  const server: Server = secure ?? createServer(own)
   const streams = attach(server, secure ? 'secureConnection' : 'connection', options)
   let closing = false
   server.on('upgrade', (_request, socket) => closing && socket.destroy())
@@ -52,7 +61,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const { address, port, family } = server.address() as AddressInfo
   return {
     address: `${secure ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
-    setTls: (next) => secure?.setSecureContext({ ...next, minVersion: 'TLSv1.2' }),
+    setTls: (next) => secure?.setSecureContext({ minVersion: 'TLSv1.2', ...next }),
     close: async (grace) => {
       closing = true
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
@@ -109,6 +118,10 @@ function serve(options: Attached, method: string, request: IncomingMessage, resp
     send(undefined)
     return
   }
+  if (takesStream(method, request.url ?? '')) {
+    serveStream(options, method, request, response)
+    return
+  }
   readBody(request, options.maxBodyBytes ?? defaultMaxBodyBytes, (body) => {
     if (body) {
       send(body)
@@ -117,6 +130,19 @@ function serve(options: Attached, method: string, request: IncomingMessage, resp
       write(method, response, plain(413, ['http: request body too large']))
     }
   })
+}
+
+/** The operation reads the body. What it leaves, since it refused, is thrown away: a cut would keep the answer from the client. */
+function serveStream(options: Attached, method: string, request: IncomingMessage, response: ServerResponse): void {
+  const asked = requestOf(method, request, undefined, (listener) => response.once('close', listener))
+  options
+    .handler({ ...asked, stream: request.iterator({ destroyOnReturn: false }) })
+    .catch(() => plain(500, ['internal error']))
+    .then((answer) => {
+      request.resume()
+      write(method, response, answer)
+    })
+    .catch(() => response.destroy())
 }
 
 /** Undefined: too large; the rest is not read. A body that ends early is never handed on. */
@@ -180,13 +206,26 @@ async function stream(response: ServerResponse, body: AsyncIterable<Uint8Array>)
   try {
     for await (const chunk of body) {
       if (response.destroyed) return
-      if (!response.write(chunk)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
+      if (!response.write(chunk)) await drained(response)
     }
     response.end()
   } catch {
     // Headers are gone: the only way to say that it is not complete.
     response.destroy()
   }
+}
+
+/** Or closed. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    response.once('drain', done)
+    response.once('close', done)
+  })
 }
 
 /** Anything but a WebSocket (HTTP/2 over plain text, which some clients offer with every first request) is not taken up: RFC 9110, 7.8. */

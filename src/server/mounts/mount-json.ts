@@ -1,6 +1,6 @@
 /** A mount as Vault's API shows it. */
 import type { JsonObject } from '../../lib/json/value.ts'
-import type { MountConfig } from '../contracts/request.ts'
+import type { MountConfig, UserLockout } from '../contracts/request.ts'
 import type { Mount } from './mount.ts'
 
 /** Effective when a mount says 0: 32 days, unless the server's configuration says otherwise. */
@@ -44,6 +44,7 @@ function configJson({ info }: Mount): JsonObject {
     max_lease_ttl: info.config.maxTtlMs / 1000,
     ...tokenType(info.class, info.config),
     ...optional(info.config),
+    ...(info.config.userLockout ? { user_lockout_config: userLockoutJson(info.config.userLockout) } : {}),
   }
 }
 
@@ -58,6 +59,7 @@ export function tuneJson({ info }: Mount, system: SystemTtl): JsonObject {
     ...(info.options ? { options: info.options } : {}),
     ...tokenType(info.class, info.config),
     ...optional(info.config),
+    ...(info.config.userLockout ? userLockoutJson(info.config.userLockout) : {}),
   }
 }
 
@@ -74,3 +76,11 @@ function optional(config: MountConfig): JsonObject {
     ...list('allowed_response_headers', config.allowedResponseHeaders),
   }
 }
+
+/** Vault gives the members of this map other names than it takes; 0: as it is configured. */
+const userLockoutJson = ({ threshold, durationMs, counterResetMs, disabled }: UserLockout): JsonObject => ({
+  user_lockout_counter_reset_duration: (counterResetMs ?? 0) / 1000,
+  user_lockout_disable: disabled ?? false,
+  user_lockout_duration: (durationMs ?? 0) / 1000,
+  user_lockout_threshold: threshold ?? 0,
+})

@@ -10,7 +10,7 @@ export interface MountRow extends MountInfo {
 }
 
 const names = z.array(z.string()).default([])
-const configSchema = z.object({
+export const mountConfigSchema = z.object({
   defaultTtlMs: z.number().default(0),
   maxTtlMs: z.number().default(0),
   forceNoCache: z.boolean().default(false),
@@ -20,6 +20,14 @@ const configSchema = z.object({
   auditNonHmacResponseKeys: names,
   passthroughRequestHeaders: names,
   allowedResponseHeaders: names,
+  userLockout: z
+    .object({
+      threshold: z.number().optional(),
+      durationMs: z.number().optional(),
+      counterResetMs: z.number().optional(),
+      disabled: z.boolean().optional(),
+    })
+    .optional(),
 })
 
 export const mountRowSchema: z.ZodType<MountRow> = z.looseObject({
@@ -33,7 +41,7 @@ export const mountRowSchema: z.ZodType<MountRow> = z.looseObject({
   local: z.boolean(),
   sealWrap: z.boolean(),
   options: z.record(z.string(), z.string()).nullable(),
-  config: configSchema,
+  config: mountConfigSchema,
   removing: z.boolean().optional(),
 })
 

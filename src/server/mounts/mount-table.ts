@@ -2,21 +2,16 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
 import { base62, type RandomBytes, uuid } from '../../lib/random.ts'
-import { epochKey, rootNamespace } from '../contracts/epochs.ts'
-import type { EventSink, Mounted, Outbound } from '../contracts/mounted.ts'
+import { epochKey, type NamespaceInfo } from '../contracts/epochs.ts'
+import type { EventSink, Outbound } from '../contracts/mounted.ts'
 import { type MountConfig, type MountInfo, Refusal } from '../contracts/request.ts'
 import type { Rows, SecretStorage, Tx } from '../contracts/secret-storage.ts'
+import { type Builtin, BuiltinMounts, type Tuning } from './builtin-mounts.ts'
 import { Mount, type MountTypes } from './mount.ts'
 import { defaultConfig, infoOf, type MountRow, mountRowJson, mountRowSchema } from './mount-row.ts'
 
-/** An engine whose subject is the server itself: always there, never in storage. */
-export interface Builtin {
-  readonly info: MountInfo
-  readonly version: string
-  create(storage: SecretStorage): Mounted
-}
-
 export interface MountTableOptions {
+  readonly namespace: NamespaceInfo
   readonly rows: Rows
   readonly types: MountTypes
   /** Asked once, when the first request needs them: they use the mount table themselves. */
@@ -26,6 +21,8 @@ export interface MountTableOptions {
   readonly log: Logger
   readonly outbound: Outbound
   readonly events: EventSink
+  /** Refuses (400) a path that a child namespace has; asked in the commit that would take it. */
+  readonly checkFree?: (tx: Tx, path: string) => Promise<void>
 }
 
 export interface NewMount {
@@ -44,12 +41,15 @@ export class MountView {
   /** The content of the epoch row that this was read under; undefined before the first mount. */
   readonly generation: string | undefined
   readonly mounts: readonly Mount[]
+  /** Disabled, and not swept yet. */
+  readonly removing: readonly Mount[]
   readonly #byPath: ReadonlyMap<string, Mount>
   readonly #byUuid: ReadonlyMap<string, Mount>
 
   constructor(generation: string | undefined, mounts: readonly Mount[]) {
     this.generation = generation
     this.mounts = mounts.filter((mount) => !mount.removing)
+    this.removing = mounts.filter((mount) => mount.removing)
     this.#byPath = new Map(this.mounts.map((mount) => [mount.info.path, mount]))
     this.#byUuid = new Map(mounts.map((mount) => [mount.info.uuid, mount]))
   }
@@ -87,8 +87,9 @@ export class MountTable {
   readonly #options: MountTableOptions
   readonly #rows: SecretStorage
   readonly #namespace: SecretStorage
-  readonly #epoch = epochKey(rootNamespace.id, 'mounts')
-  #made: readonly Mount[] | undefined
+  readonly #removals: SecretStorage
+  readonly #epoch: string
+  readonly #builtins: BuiltinMounts
   readonly #cached = new Map<string, { readonly text: string; readonly mount: Mount }>()
   #loaded: MountView | undefined
   /** Version of the epoch row of `#loaded`; undefined while nothing was loaded. */
@@ -96,30 +97,17 @@ export class MountTable {
 
   constructor(options: MountTableOptions) {
     this.#options = options
-    this.#namespace = options.rows.view(`ns/${rootNamespace.id}/`)
+    this.#epoch = epochKey(options.namespace.id, 'mounts')
+    this.#namespace = options.rows.view(`ns/${options.namespace.id}/`)
     this.#rows = this.#namespace.at('mounts/')
+    this.#removals = removalsView(options.rows)
+    this.#builtins = new BuiltinMounts({ rows: options.rows, view: this.#namespace, builtins: options.builtins })
   }
 
   /** What was loaded last: only for finding out what to ask storage. */
   get known(): MountView {
-    this.#loaded ??= new MountView(undefined, this.#builtins)
+    this.#loaded ??= new MountView(undefined, this.#builtins.mounts)
     return this.#loaded
-  }
-
-  get #builtins(): readonly Mount[] {
-    this.#made ??= this.#options.builtins().map((builtin) => {
-      const storage = this.#options.rows.view(`mnt/${builtin.info.uuid}/`)
-      const { info, version } = builtin
-      return new Mount({
-        info,
-        version,
-        storage,
-        builtin: true,
-        removing: false,
-        create: () => builtin.create(storage),
-      })
-    })
-    return this.#made
   }
 
   /** To be read with each request; see `current`. */
@@ -135,6 +123,11 @@ export class MountTable {
     return version === this.#version ? this.known : this.load()
   }
 
+  /** As storage has it now. */
+  async current(): Promise<MountView> {
+    return this.at(await this.#epochVersion())
+  }
+
   /** Reads the table anew, as of now. */
   async load(): Promise<MountView> {
     for (;;) {
@@ -147,9 +140,10 @@ export class MountTable {
         if (page.length < 1000) break
       }
       const rows = await Promise.all(names.map((name) => this.#rows.get(name, mountRowSchema)))
+      await this.#builtins.load()
       if ((await this.#epochVersion()) !== before) continue
       this.#adopt(rows.filter((row) => row !== undefined))
-      this.#loaded = new MountView(generation, [...this.#builtins, ...this.#mounts()])
+      this.#loaded = new MountView(generation, [...this.#builtins.mounts, ...this.#mounts()])
       this.#version = before
       return this.#loaded
     }
@@ -161,7 +155,8 @@ export class MountTable {
     this.#cached.clear()
     this.#loaded = undefined
     this.#version = undefined
-    for (const mount of [...mounts, ...this.#builtins]) await mount.close()
+    for (const mount of mounts) await mount.close()
+    await this.#builtins.forget()
   }
 
   /** Refuses (400) paths that are taken, lie inside or around another mount, or are reserved, and unknown types. */
@@ -186,6 +181,7 @@ export class MountTable {
     const mount = this.#mountOf(row)
     await this.#change(async (tx, view) => {
       this.#checkFree(wanted.path, view)
+      await this.#options.checkFree?.(tx, wanted.path)
       tx.create(this.#rows, id, mountRowJson(row))
       await mount.engine.created?.(tx)
     })
@@ -194,16 +190,28 @@ export class MountTable {
   }
 
   /** Changes description, options or limits; the engine may veto by throwing. */
-  async tune(
-    uuidOfMount: string,
-    change: (row: MountRow) => Partial<Pick<MountRow, 'description' | 'options' | 'config'>>,
-  ): Promise<void> {
+  async tune(mount: Mount, change: (before: Tuning) => Partial<Tuning>): Promise<void> {
+    const { uuid: id } = mount.info
+    const builtin = this.#builtins.tune(mount, change)
     await this.#change(async (tx) => {
-      const row = await tx.get(this.#rows, uuidOfMount, mountRowSchema)
+      if (builtin) return builtin(tx)
+      const row = await tx.get(this.#rows, id, mountRowSchema)
       if (!row || row.removing) throw new Refusal(400, 'no mount entry found')
       const next: MountRow = { ...row, ...change(row) }
-      tx.put(this.#rows, uuidOfMount, mountRowJson(next))
+      tx.put(this.#rows, id, mountRowJson(next))
       await this.#mountOf(next).engine.tuned?.(tx, { options: row.options, config: { ...row.config } })
+    })
+  }
+
+  /** To a path that is free: what it holds stays, under the same UUID and accessor. `with_`: what else the commit says. */
+  async move(uuidOfMount: string, path: string, with_: (tx: Tx) => void): Promise<void> {
+    await this.#change(async (tx, view) => {
+      const row = await tx.get(this.#rows, uuidOfMount, mountRowSchema)
+      if (!row || row.removing) throw new Refusal(400, 'no mount entry found')
+      this.#checkFree(path, view)
+      await this.#options.checkFree?.(tx, path)
+      tx.put(this.#rows, uuidOfMount, mountRowJson({ ...row, path }))
+      with_(tx)
     })
   }
 
@@ -211,7 +219,9 @@ export class MountTable {
   async disable(mount: Mount, sweep: (mount: Mount, signal: AbortSignal) => Promise<void>): Promise<void> {
     await this.#change(async (tx) => {
       const row = await tx.get(this.#rows, mount.info.uuid, mountRowSchema)
-      if (row) tx.put(this.#rows, mount.info.uuid, mountRowJson({ ...row, removing: true }))
+      if (!row) return
+      tx.put(this.#rows, mount.info.uuid, mountRowJson({ ...row, removing: true }))
+      tx.put(this.#removals, mount.info.uuid, { format: 1, namespace: this.#options.namespace.id })
     })
     this.#options.log.info('mount disabled', { path: mount.info.path, accessor: mount.info.accessor })
     await this.finishRemoval(mount, sweep, AbortSignal.timeout(80_000))
@@ -226,7 +236,10 @@ export class MountTable {
     await sweep(mount, signal)
     await mount.engine.removing?.(signal)
     await clearView(mount.storage, signal)
-    await this.#change(async (tx) => tx.remove(this.#rows, mount.info.uuid))
+    await this.#change(async (tx) => {
+      tx.remove(this.#rows, mount.info.uuid)
+      tx.remove(this.#removals, mount.info.uuid)
+    })
     this.#cached.delete(mount.info.uuid)
     await mount.close()
   }
@@ -239,20 +252,38 @@ export class MountTable {
       throw new Refusal(404, `no handler for route "${mount.info.path}". route entry not found.`)
   }
 
-  removing(): readonly Mount[] {
-    return this.#mounts().filter((mount) => mount.removing)
+  /** Refuses (400), in a commit that takes a path for something else (a child namespace), one that a mount has or lies around. */
+  async reserve(tx: Tx, path: string): Promise<void> {
+    const generation = await tx.get(this.#namespace, 'epoch/mounts', epochSchema)
+    this.#checkFree(
+      path,
+      this.#version === undefined || generation !== this.known.generation ? await this.load() : this.known,
+    )
+    // Two that take it for different things must not both succeed.
+    tx.put(this.#namespace, 'epoch/mounts', { at: base62(this.#options.random, 16) })
   }
 
-  /** Tells live engines which of their rows changed; full storage keys. */
-  changed(keys: readonly string[] | 'reset'): void {
+  /** By its UUID, as of now; one that is being removed too. */
+  async find(id: string): Promise<Mount | undefined> {
+    const found = this.#version === undefined ? undefined : this.known.byUuid(id)
+    return found ?? (await this.current()).byUuid(id)
+  }
+
+  /**
+   * Tells live engines which of their rows changed; full storage keys. While someone listens to events also the others: a
+   * subscriber hears what happens on other nodes, to mounts that nobody has asked this process for.
+   */
+  async changed(keys: readonly string[] | 'reset'): Promise<void> {
+    const wakes = keys !== 'reset' && this.#options.events.listened
+    if (wakes && (this.#version === undefined || keys.includes(this.#epoch))) await this.load()
     for (const mount of this.#mounts()) {
-      if (!mount.live?.changed) continue
-      if (keys === 'reset') mount.live.changed('reset')
-      else {
-        const prefix = mount.storage.prefix
-        const own = keys.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length))
-        if (own.length > 0) mount.live.changed(own)
-      }
+      if (!wakes && !mount.live?.changed) continue
+      const prefix = mount.storage.prefix
+      const own =
+        keys === 'reset' ? keys : keys.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length))
+      if (own.length === 0) continue
+      const engine = wakes && !mount.removing ? mount.engine : mount.live
+      engine?.changed?.(own)
     }
   }
 
@@ -302,7 +333,7 @@ export class MountTable {
   }
 
   #mountOf(row: MountRow): Mount {
-    const { rows, types, clock, random, log, outbound, events } = this.#options
+    const { rows, types, clock, random, log, outbound, events, namespace } = this.#options
     const info = infoOf(row)
     const type = types.find(row.type, row.class)?.type
     const storage = rows.view(`mnt/${row.uuid}/`)
@@ -315,7 +346,7 @@ export class MountTable {
       create: () => {
         if (!type) throw new Refusal(500, `plugin not found in the catalog: ${row.type}`)
         const fields = { mount: info.path, type: info.type }
-        return type.create({ mount: info, storage, clock, random, log: log.with(fields), outbound, events })
+        return type.create({ namespace, mount: info, storage, clock, random, log: log.with(fields), outbound, events })
       },
     })
   }
@@ -328,6 +359,13 @@ export class MountTable {
   #hex(bytes: number): string {
     return Buffer.from(this.#options.random(bytes)).toString('hex')
   }
+}
+
+/** Mounts of all namespaces whose removal is not finished, by UUID: whoever leads goes on with them. */
+export const removalsView = (rows: Rows): SecretStorage => rows.view('core/removals/')
+
+export const removalSchema = {
+  parse: (value: unknown) => ({ namespace: isRecord(value) ? String(value['namespace']) : '' }),
 }
 
 const shown = (info: MountInfo) => (info.class === 'auth' ? info.path.slice('auth/'.length) : info.path)

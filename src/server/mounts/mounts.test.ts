@@ -86,6 +86,28 @@ describe('a mount', () => {
     await other.close()
   })
 
+  it('tells whoever listens on a node that was never asked for it what changed', async () => {
+    const other = await server.another()
+    const heard: string[] = []
+    other.core.events.subscribe(({ dataPath }) => heard.push(dataPath))
+    await enable('new')
+    for (const path of ['test/row/a', 'new/row/b']) await server.call('POST', path, { n: 1 })
+    for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setImmediate(resolve))
+    expect(heard).toEqual(['test/row/a', 'new/row/b'])
+    await other.close()
+  })
+
+  it('sets the headers of its answers that it was tuned to set, and no others', async () => {
+    await server.call('POST', 'test/row/a', { n: 1 })
+    const before = await server.call('GET', 'test/row/a')
+    expect(before.status).toBe(200)
+    expect(Object.keys(before.headers).join().toLowerCase()).not.toContain('x-')
+    await server.call('POST', 'sys/mounts/test/tune', { allowed_response_headers: 'x-row, Cache-Control' })
+    const { headers } = await server.call('GET', 'test/row/a')
+    expect(headers).toMatchObject({ 'X-Row': 'yes' })
+    expect(headers).not.toHaveProperty('X-Other')
+  })
+
   it('that is gone leaves nothing, and its path is free', async () => {
     await enable('new')
     await server.call('POST', 'new/row/a', { n: 1 })

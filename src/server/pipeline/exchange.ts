@@ -3,13 +3,16 @@ import type { Duplex } from 'node:stream'
 import type { Json, JsonObject, RawJson } from '../../lib/json/value.ts'
 import type { AuditedRequest } from '../contracts/audit.ts'
 import type { IssuedLease } from '../contracts/leases.ts'
-import type { Operation, Refusal, Reply, Verb } from '../contracts/request.ts'
+import type { Operation, Refusal, Verb, WrapInfo } from '../contracts/request.ts'
 import type { Stored } from '../contracts/storage.ts'
 import type { Mount } from '../mounts/mount.ts'
+import type { MountView } from '../mounts/mount-table.ts'
 import type { RouteMatch } from '../mounts/route-table.ts'
+import type { NamespaceView } from '../namespaces/namespace-view.ts'
 import type { Acl, Verdict } from '../policies/acl.ts'
 import type { LiveToken } from '../tokens/live-token.ts'
 import type { TokenRow } from '../tokens/token-row.ts'
+import type { NamespaceNouns } from './access/namespace-nouns.ts'
 import type { Deadline } from './deadline.ts'
 import type { Converted } from './input/fields.ts'
 import type { LiveCall } from './live-call.ts'
@@ -29,6 +32,8 @@ export interface Incoming {
   readonly remote: { readonly address: string; readonly port: number }
   /** Absent or empty: no body. */
   readonly body?: Uint8Array
+  /** Instead of `body`: for operations that read it themselves. */
+  readonly stream?: AsyncIterable<Uint8Array>
   /** Calls back when the client goes away. */
   readonly onGone?: (listener: () => void) => void
 }
@@ -48,6 +53,7 @@ export type Answer = {
       readonly auth: JsonObject | null
       readonly topLevel: boolean
     }
+  | { readonly kind: 'wrapped'; readonly wrapped: WrapInfo }
   | { readonly kind: 'empty' }
   | {
       readonly kind: 'errors'
@@ -65,26 +71,39 @@ export interface Made {
   readonly id: string
   readonly token: string
   readonly row: TokenRow
+  readonly identityPolicies: readonly string[]
 }
 
 /** Filled from top to bottom by the steps, in the order that pipeline.ts lists them. */
 export interface Exchange {
+  /** Among the requests under way. */
+  slot: number
   readonly incoming: Incoming
   readonly id: string
   readonly now: number
   readonly warnings: string[]
   readonly deadline: Deadline
+  /** Where the request is; set with `path` before anything is looked up. */
+  nouns?: NamespaceNouns
+  /** Below the namespace. */
+  path: string
   /** The body's object or the query, before conversion. */
   given: JsonObject
   /** From here on a refusal is audited. */
   known: boolean
+  /** What `nouns` and `mount` were found by: they hold as long as storage says that these do. */
+  tree?: NamespaceView
+  view?: MountView
   mount?: Mount
   match?: RouteMatch
   operation?: Operation
   converted?: Converted | Refusal
   rows?: Map<string, Stored | undefined>
   token?: LiveToken
+  /** Asked with paths of the request's namespace. */
   acl?: Acl
+  /** Where the token is at home. */
+  home?: NamespaceNouns
   /** After this request; 0 when uses are not counted. */
   remainingUses: number
   /** This request was the token's last. */
@@ -95,7 +114,12 @@ export interface Exchange {
   call?: LiveCall
   /** Set when the request's audit line is written apart from the response's. */
   audited?: AuditedRequest
-  reply?: Reply
+  /** Of the answer, whatever it is: rate limits. */
+  headers?: Readonly<Record<string, string>>
+  /** 0: the answer is not wrapped. */
+  wrapTtlMs: number
+  /** What went out instead of the answer. */
+  wrapped?: WrapInfo & { readonly id: string }
   made?: Made
   leaseId?: string
 }

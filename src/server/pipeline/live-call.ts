@@ -1,5 +1,6 @@
 /** A request as its operation sees it. */
 import type { JsonObject } from '../../lib/json/value.ts'
+import type { NamespaceInfo } from '../contracts/epochs.ts'
 import type { Leases } from '../contracts/leases.ts'
 import type { Call, Caller, MountInfo, Route, Verb } from '../contracts/request.ts'
 import type { Schema, SecretStorage, Tx } from '../contracts/secret-storage.ts'
@@ -12,7 +13,7 @@ export interface LiveCallOptions {
   readonly params: Readonly<Record<string, string>>
   readonly input: JsonObject
   readonly mount: MountInfo
-  readonly namespace: { readonly id: string; readonly path: string }
+  readonly namespace: NamespaceInfo
   readonly caller: Caller | undefined
   readonly remote: { readonly address: string; readonly port: number }
   readonly headers: Readonly<Record<string, string | undefined>>
@@ -22,7 +23,13 @@ export interface LiveCallOptions {
   readonly route: Route
   readonly warnings: string[]
   readonly body: Uint8Array | undefined
+  /** Instead of `body`. */
+  readonly stream: AsyncIterable<Uint8Array> | undefined
   readonly leases: () => Leases
+  readonly checkCaller: (tx: Tx) => Promise<void>
+  readonly acl:
+    | { check(request: { path: string; operation: Verb | 'create' }): { readonly allowed: boolean } }
+    | undefined
   /** Judges anew when `exists` answers otherwise than at first; throws the refusal. */
   readonly existsChanged: (exists: boolean) => void
 }
@@ -34,7 +41,7 @@ export class LiveCall implements Call {
   readonly params: Readonly<Record<string, string>>
   readonly input: JsonObject
   readonly mount: MountInfo
-  readonly namespace: { readonly id: string; readonly path: string }
+  readonly namespace: NamespaceInfo
   readonly caller: Caller | undefined
   readonly remote: { readonly address: string; readonly port: number }
   readonly headers: Readonly<Record<string, string | undefined>>
@@ -67,7 +74,15 @@ export class LiveCall implements Call {
   }
 
   get body(): AsyncIterable<Uint8Array> {
-    return chunks(this.#options.body)
+    return this.#options.stream ?? chunks(this.#options.body)
+  }
+
+  checkCaller(tx: Tx): Promise<void> {
+    return this.#options.checkCaller(tx)
+  }
+
+  permits(path: string, operation: Verb | 'create'): boolean {
+    return this.#options.acl?.check({ path, operation }).allowed ?? false
   }
 
   warn(text: string): void {

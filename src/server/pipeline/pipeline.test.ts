@@ -2,7 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { StorageDown, StorageFull } from '../contracts/storage.ts'
 import { TestServer } from './test-server.ts'
 
-const denied = { errors: ['1 error occurred:\n\t* permission denied\n\n'] }
+const denied = {
+  errors: ['1 error occurred:\n\t* permission denied\n\n'],
+  request_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+}
 let server: TestServer
 beforeEach(async () => {
   server = await TestServer.start()
@@ -136,6 +139,14 @@ describe('the caller', () => {
 })
 
 describe('policy', () => {
+  it('says no with the id of the request, in the body and in a header, for whoever wants to know why', async () => {
+    await server.policy('none', 'path "x" { capabilities = ["read"] }')
+    const answer = await server.call('GET', 'test/row/a', undefined, await server.token(['none']))
+    expect(answer.body).toEqual(denied)
+    expect(answer.headers['X-Request-Id']).toBe(answer.body.request_id)
+    expect((await server.call('GET', 'test/row/none')).headers['X-Request-Id']).toBeUndefined()
+  })
+
   it('asks for create when nothing is there, for update when it is', async () => {
     await server.policy('maker', 'path "test/row/*" { capabilities = ["create"] }')
     await server.policy('changer', 'path "test/row/*" { capabilities = ["update"] }')
@@ -238,13 +249,6 @@ describe('input', () => {
     expect(performance.now() - before).toBeLessThan(1000)
     const few = await server.call('POST', 'test/fields/x', 'names=a&names=b&names=c&count=1', undefined, form)
     expect(few.body.data).toMatchObject({ names: ['a', 'b', 'c'], count: 1 })
-  })
-
-  it('asks for wrapping in vain, and loudly', async () => {
-    await server.call('POST', 'test/row/a', {})
-    const answer = await server.call('GET', 'test/row/a', undefined, undefined, { 'X-Vault-Wrap-TTL': '60' })
-    expect(answer.status).toBe(400)
-    expect(answer.body.errors[0]).toContain('response wrapping is not supported')
   })
 })
 

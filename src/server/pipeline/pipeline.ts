@@ -3,33 +3,49 @@ import type { Clock } from '../../lib/clock.ts'
 import type { JsonObject } from '../../lib/json/value.ts'
 import type { Logger } from '../../lib/log.ts'
 import { pooled, type RandomBytes, uuid } from '../../lib/random.ts'
+import type { Admission, LeaseCounts, Lockout } from '../contracts/access/admission.ts'
 import type { Auditor } from '../contracts/audit.ts'
 import { rootNamespace } from '../contracts/epochs.ts'
 import { type Operation, Refusal } from '../contracts/request.ts'
 import type { Rows } from '../contracts/secret-storage.ts'
-import { OutcomeUnknown, StorageDown, StorageFull } from '../contracts/storage.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
 import type { SystemTtl } from '../mounts/mount-json.ts'
-import type { MountTable } from '../mounts/mount-table.ts'
+import type { NamespaceTable } from '../namespaces/namespace-table.ts'
+import type { Denials } from '../policies/explain/denials.ts'
+import type { RequestMeter } from '../telemetry/request-meter.ts'
 import type { PresentedTokens } from '../tokens/presented-tokens.ts'
 import type { TokenRevocation } from '../tokens/token-revocation.ts'
 import type { TokenStore } from '../tokens/token-store.ts'
-import { auditedRequest, auditedResponse } from './audited.ts'
-import type { Authority, Findings } from './authority.ts'
-import { proveCaller } from './caller.ts'
+import type { Wrappings } from '../wrapping/wrapping.ts'
+import type { Authority, Findings } from './access/authority.ts'
+import { proveCaller } from './access/caller.ts'
+import { denialOf, judge, judgeExisting } from './access/judge.ts'
+import { locate, refuseLocked } from './access/locate.ts'
+import type { NamespaceNouns, NounsOf } from './access/namespace-nouns.ts'
+import { auditedRequest, auditedResponse } from './answer/audited.ts'
+import { helpFor } from './answer/help.ts'
+import { describeError, refusalOf } from './answer/refusal-of.ts'
+import { settle, settleRefusal } from './answer/settle.ts'
+import { wrapAnswer } from './answer/wrap.ts'
 import { Deadline } from './deadline.ts'
-import type { Answer, Exchange, Incoming } from './exchange.ts'
-import { helpFor } from './help.ts'
+import type { Answer, Exchange, Incoming, Made } from './exchange.ts'
 import { givenBy } from './input/request-body.ts'
-import { judge, judgeExisting } from './judge.ts'
 import { LiveCall } from './live-call.ts'
-import { mint } from './mint.ts'
-import { below, findRoute, refuseMissing, routeKeys } from './route.ts'
-import { settle, settleRefusal } from './settle.ts'
+import { guardedLogin, identified, type Login } from './login/login.ts'
+import { settleLogin } from './login/settle-login.ts'
+import { passedHeaders } from './passed-headers.ts'
+import { below, effectOf, findRoute, refuseMissing, routeKeys } from './route.ts'
 
 export interface PipelineOptions {
   readonly rows: Rows
-  readonly mounts: MountTable
+  readonly namespaces: NamespaceTable
+  readonly nounsOf: NounsOf
+  readonly wrappings: Wrappings
+  /** The text of an envelope, for what is wrapped. */
+  readonly render: (answer: Answer) => string
+  readonly admission?: Admission
+  readonly leaseCounts?: LeaseCounts
+  readonly lockout?: Lockout
   readonly tokens: TokenStore
   readonly revocation: TokenRevocation
   readonly leases: LeaseStore
@@ -44,9 +60,12 @@ export interface PipelineOptions {
   readonly sealed: () => boolean
   /** Another node has sealed the cluster: forget the keys. */
   readonly sealedElsewhere: () => void
+  /** Remembers what policy refused. */
+  readonly denials?: Denials
+  /** Counts and times what passes. */
+  readonly meter?: RequestMeter
 }
 
-const noHeaders: Readonly<Record<string, string | undefined>> = Object.freeze(Object.create(null))
 const noInput: JsonObject = Object.freeze(Object.create(null))
 
 export class Pipeline {
@@ -62,39 +81,47 @@ export class Pipeline {
   async handle(incoming: Incoming): Promise<Answer> {
     const { clock } = this.#options
     const x: Exchange = {
+      slot: -1,
       incoming,
       id: uuid(this.#ids),
       now: clock.now(),
       warnings: [],
       given: noInput,
+      path: incoming.path,
+      wrapTtlMs: incoming.wrapTtlMs,
       known: false,
       remainingUses: 0,
       lastUse: false,
       deadline: new Deadline(clock, incoming),
     }
+    const begun = this.#options.meter?.begin(x) ?? 0
     let answer: Answer
     try {
-      answer = (await this.#whileSealed(x)) ?? (await this.#inOrder(x))
+      answer = await (this.#whileSealed(x) ?? this.#inOrder(x))
     } catch (error) {
-      answer = settleRefusal(x, this.#refusalOf(x, error))
+      const denial = denialOf(x)
+      if (denial) this.#options.denials?.note(denial)
+      answer = settleRefusal(x, refusalOf(x, error, this.#options.log))
     }
     if (x.lastUse) await this.#useUp(x)
     answer = x.known ? await this.#record(x, answer) : answer
     x.deadline.end()
-    return answer
+    this.#options.meter?.end(x, begun)
+    return x.headers ? { ...answer, headers: { ...x.headers, ...answer.headers } } : answer
   }
 
   /** The steps. Those that seldom wait are only awaited when they do. */
   async #inOrder(x: Exchange): Promise<Answer> {
-    this.#refuseNamespace(x)
     x.given = givenBy(x.incoming)
     const preparing = this.#options.authority.prepare()
     if (preparing) await preparing
-    findRoute(x, this.#options.mounts.known)
+    const finding = this.#find(x)
+    if (finding) await finding
+    const admitting = this.#options.admission && this.#admit(x, this.#options.admission)
+    if (admitting) await admitting
     const findings = await this.#readAuthority(x)
     const proving = proveCaller(x, findings, this.#options.tokens)
     if (proving) await proving
-    this.#refuseWrapping(x)
     x.call = this.#callOf(x)
     const judging = judge(x)
     if (judging) await judging
@@ -105,16 +132,67 @@ export class Pipeline {
     if (operation.deadline === 'none') x.deadline.unlimited = true
     if (effectOf(operation, x) !== 'none') await this.#recordRequest(x)
     this.#checkInput(x)
-    const reply = await operation.handle(call)
-    return this.#settle(x, reply)
+    const reply =
+      x.mount?.info.class === 'auth' && operation.access === 'public'
+        ? await guardedLogin(operation, this.#loginOf(x, call))
+        : await operation.handle(call)
+    const answer = await this.#settle(x, reply)
+    return x.wrapTtlMs > 0 ? wrapAnswer(x, answer, { ...this.#options, namespace: nounsIn(x).info }) : answer
+  }
+
+  #loginOf(x: Exchange, call: LiveCall): Login {
+    if (!x.mount) throw new Error('a login without mount')
+    return { mount: x.mount, namespace: nounsIn(x).info, call, lockout: this.#options.lockout }
+  }
+
+  /** Rate limits come before a token is looked at: they also keep out who has none. */
+  #admit(x: Exchange, admission: Admission): void | Promise<void> {
+    const { mount } = x
+    const wantsRole =
+      mount && x.operation?.access === 'public' && admission.wantsRole(nounsIn(x).info.path, mount.info.path)
+    const call = wantsRole ? this.#callOf(x) : undefined
+    if (!mount || !call) return this.#admitAs(x, admission, undefined)
+    return identified(mount, call).then((who) => this.#admitAs(x, admission, who?.role))
+  }
+
+  #admitAs(x: Exchange, admission: Admission, role: string | undefined): void {
+    const arrival = {
+      namespacePath: nounsIn(x).info.path,
+      path: x.path,
+      mountPath: x.mount?.info.path,
+      remoteAddress: x.incoming.remote.address,
+    }
+    try {
+      x.headers = admission.admit(role ? { ...arrival, role } : arrival)
+    } catch (error) {
+      x.known = admission.auditRefusals
+      throw error
+    }
+  }
+
+  /** Where it is and who answers it, by what is known; what is not known is asked of storage. */
+  #find(x: Exchange): void | Promise<void> {
+    const { namespaces, nounsOf } = this.#options
+    if (!locate(x, namespaces.known, nounsOf)) return this.#findAnew(x)
+    const { mounts } = nounsIn(x)
+    if (mounts.knownVersion === undefined) return this.#findAnew(x)
+    findRoute(x, mounts.known)
+  }
+
+  async #findAnew(x: Exchange): Promise<void> {
+    const { namespaces, nounsOf } = this.#options
+    if (!locate(x, await namespaces.current(), nounsOf)) throw new Refusal(404, 'namespace not found')
+    const { mounts } = nounsIn(x)
+    findRoute(x, mounts.knownVersion === undefined ? await mounts.load() : mounts.known)
   }
 
   /** init, unseal, seal-status, health, leader: without token, policy and audit, sealed or not. */
-  async #whileSealed(x: Exchange): Promise<Answer | undefined> {
-    const { mounts, sealed } = this.#options
+  #whileSealed(x: Exchange): Promise<Answer> | undefined {
+    const { sealed } = this.#options
     const { path, verb } = x.incoming
-    if (path.startsWith('sys/') && verb !== 'help') {
-      findRoute(x, mounts.known)
+    if (path.startsWith('sys/') && verb !== 'help' && isRoot(x.incoming.namespace)) {
+      x.nouns = this.#options.nounsOf(rootNamespace)
+      findRoute(x, x.nouns.mounts.known)
       const operations = Object.values(x.match?.route.on ?? {})
       if (operations.some((operation) => operation.sealed === 'allowed')) return this.#status(x)
     }
@@ -127,39 +205,31 @@ export class Pipeline {
     if (x.operation.sealed !== 'allowed' && this.#options.sealed()) throw new Refusal(503, 'Vault is sealed')
     if (x.operation.sealed !== 'allowed') return this.#inOrder(x)
     x.given = givenBy(x.incoming)
-    findRoute(x, this.#options.mounts.known)
+    findRoute(x, nounsIn(x).mounts.known)
     this.#checkInput(x)
     const call = this.#callOf(x)
     if (!call) throw new Error('a status route without mount')
     return settle(x, await x.operation.handle(call), null)
   }
 
-  #refuseNamespace(x: Exchange): void {
-    const { namespace } = x.incoming
-    if (namespace !== '' && namespace !== 'root') throw new Refusal(404, 'namespace not found')
-  }
-
   async #readAuthority(x: Exchange): Promise<Findings> {
-    const { authority, mounts, sealedElsewhere } = this.#options
+    const { authority, sealedElsewhere } = this.#options
     const token = x.operation?.access === 'public' ? '' : x.incoming.token
-    const before = mounts.known
-    const findings = await authority.read(token, routeKeys(x))
+    const findings = await authority.read(nounsIn(x), token, routeKeys(x))
     if (findings.sealed) {
       sealedElsewhere()
       throw new Refusal(503, 'Vault is sealed')
     }
     x.known = true
     x.rows = findings.rows
-    if (findings.mounts === before) return findings
-    findRoute(x, findings.mounts)
-    // Other mount, other rows, perhaps another kind of access: everything is asked again, as of now.
-    return this.#readAuthority(x)
-  }
-
-  #refuseWrapping(x: Exchange): void {
-    if (x.incoming.wrapTtlMs > 0) {
-      throw new Refusal(400, 'response wrapping is not supported by this server: send no X-Vault-Wrap-TTL header')
+    if (findings.mounts === x.view && findings.namespaces === x.tree) {
+      refuseLocked(x, findings.namespaces)
+      return findings
     }
+    // Other mount, other rows, perhaps another kind of access: everything is asked again, as of now.
+    const finding = this.#find(x)
+    if (finding) await finding
+    return this.#readAuthority(x)
   }
 
   #callOf(x: Exchange): LiveCall | undefined {
@@ -169,11 +239,11 @@ export class Pipeline {
     const call = new LiveCall({
       id: x.id,
       operation: incoming.verb === 'help' ? 'read' : incoming.verb,
-      path: below(incoming.path, mount.info.path),
+      path: below(x.path, mount.info.path),
       params: match.params,
       input: (converted instanceof Refusal ? noInput : converted.input) as JsonObject,
       mount: mount.info,
-      namespace: rootNamespace,
+      namespace: nounsIn(x).info,
       caller: x.token?.caller,
       remote: incoming.remote,
       headers: mount.builtin ? incoming.headers : passedHeaders(x),
@@ -183,7 +253,10 @@ export class Pipeline {
       route: match.route,
       warnings: x.warnings,
       body: incoming.body,
+      stream: incoming.stream,
       leases: () => this.#leasesOf(x),
+      checkCaller: async (tx) => x.token && this.#options.tokens.checkAlive(tx, x.token),
+      acl: x.acl,
       existsChanged: (exists) => judgeExisting(x, exists),
     })
     if (mount.builtin && x.token && x.acl) {
@@ -197,11 +270,13 @@ export class Pipeline {
     const { mount, token } = x
     if (!mount || !token) throw new Error('only a call with a token can have leases')
     return leases.for({
+      namespace: nounsIn(x).info,
       mount,
-      path: x.incoming.path,
+      path: x.path,
       signal: x.deadline.signal,
-      tokenId: token.id,
-      checkToken: (tx) => tokens.check(tx, token.id),
+      tokenId: tokens.leaseHolder(token),
+      checkToken: (tx) => tokens.checkAlive(tx, token),
+      ...(token.row.type === 'batch' && token.row.expiresAt > 0 ? { notAfter: token.row.expiresAt } : {}),
     })
   }
 
@@ -219,25 +294,17 @@ export class Pipeline {
   }
 
   #help(x: Exchange): Answer {
-    const path = x.mount ? below(x.incoming.path, x.mount.info.path) : x.incoming.path
+    const path = x.mount ? below(x.path, x.mount.info.path) : x.path
     const body = x.match ? helpFor(path, x.match.route) : {}
     return { requestId: x.id, status: 200, kind: 'document', body }
   }
 
   /** Tokens for logins; what was made is remembered so that it can be undone. */
   async #settle(x: Exchange, reply: Awaited<ReturnType<Operation['handle']>>): Promise<Answer> {
-    const { tokens, ttl, clock, leases } = this.#options
-    if (reply.kind === 'login' && x.mount) {
-      const minted = await mint({ tokens, ttl, now: clock.now() }, reply.grant, x.mount.info, x.incoming.path)
-      x.made = minted
-      x.warnings.push(...minted.warnings)
-      return settle(x, reply, minted.auth)
-    }
+    const { leases } = this.#options
+    if (reply.kind === 'login') return settleLogin(x, reply, { ...this.#options, nouns: nounsIn(x) })
     if (reply.kind === 'auth') {
-      const token = String(reply.auth['client_token'] ?? '')
-      const id = tokens.idOf(token)
-      const row = await tokens.find(id)
-      if (row) x.made = { id, token, row }
+      x.made = await this.#madeBy(String(reply.auth['client_token'] ?? ''))
       return settle(x, reply, reply.auth)
     }
     if (reply.kind === 'lease' && reply.data !== null) {
@@ -251,6 +318,15 @@ export class Pipeline {
       }
     }
     return settle(x, reply, null)
+  }
+
+  /** Batch tokens have nothing to take back. */
+  async #madeBy(token: string): Promise<Made | undefined> {
+    const { tokens } = this.#options
+    if (token === '') return undefined
+    const id = tokens.idOf(token)
+    const row = tokens.isBatch(token) ? tokens.openBatch(token) : await tokens.find(id)
+    return row && { id, token, row, identityPolicies: [] }
   }
 
   async #recordRequest(x: Exchange): Promise<void> {
@@ -269,7 +345,7 @@ export class Pipeline {
       else await auditor.exchange(auditedRequest(x, error), response)
       return answer
     } catch (error) {
-      this.#options.log.error('audit refused', { request: x.id, error: describe(error) })
+      this.#options.log.error('audit refused', { request: x.id, error: describeError(error) })
       await this.#undo(x)
       return { requestId: x.id, status: 500, kind: 'errors', errors: ['internal error'] }
     }
@@ -278,10 +354,12 @@ export class Pipeline {
   async #undo(x: Exchange): Promise<void> {
     const { revocation, leases, log } = this.#options
     try {
-      if (x.made && x.made.row.renewedAt === 0) await revocation.revoke(x.made.id, x.deadline.signal)
+      if (x.made?.row.type === 'service' && x.made.row.renewedAt === 0)
+        await revocation.revoke(x.made.id, x.deadline.signal)
+      if (x.wrapped) await revocation.revoke(x.wrapped.id, x.deadline.signal)
       if (x.leaseId !== undefined) await leases.withdraw(x.leaseId, x.deadline.signal)
     } catch (error) {
-      log.error('undo failed', { request: x.id, error: describe(error) })
+      log.error('undo failed', { request: x.id, error: describeError(error) })
     }
   }
 
@@ -290,46 +368,14 @@ export class Pipeline {
     const { revocation, log } = this.#options
     if (!x.token) return
     await revocation.revoke(x.token.id, x.deadline.signal).catch((error: unknown) => {
-      log.warn('revocation of a used-up token failed', { request: x.id, error: describe(error) })
+      log.warn('revocation of a used-up token failed', { request: x.id, error: describeError(error) })
     })
   }
-
-  #refusalOf(x: Exchange, error: unknown): Refusal {
-    if (error instanceof Refusal) {
-      if (error.cause !== undefined) this.#options.log.warn('refused', { request: x.id, error: describe(error.cause) })
-      return error
-    }
-    this.#options.log.error('request failed', { request: x.id, path: x.incoming.path, error: describe(error) })
-    if (error instanceof StorageFull) return new Refusal(503, error.message)
-    if (error instanceof StorageDown) return new Refusal(503, 'the storage cannot be reached')
-    if (error instanceof OutcomeUnknown) {
-      return new Refusal(
-        503,
-        'the storage was cut off: the write may or may not have happened, read before trying again',
-      )
-    }
-    if (x.deadline.exceeded) return new Refusal(503, 'the request took longer than 90 s')
-    return new Refusal(500, 'internal error')
-  }
 }
 
-function effectOf(operation: Operation, x: Exchange): 'none' | 'storage' | 'outside' {
-  const { verb } = x.incoming
-  return (
-    operation.effect ?? (verb === 'read' || verb === 'list' || verb === 'scan' || verb === 'head' ? 'none' : 'storage')
-  )
+function nounsIn(x: Exchange): NamespaceNouns {
+  if (!x.nouns) throw new Error('a request that was not located')
+  return x.nouns
 }
 
-/** Engines see the headers that their mount was tuned to pass, but never the token. */
-function passedHeaders(x: Exchange): Readonly<Record<string, string | undefined>> {
-  const names = x.mount?.info.config.passthroughRequestHeaders ?? []
-  if (names.length === 0) return noHeaders
-  const passed = names.map((name) => name.toLowerCase()).filter((name) => name !== 'x-vault-token')
-  return Object.fromEntries(
-    passed
-      .map((name) => [name, x.incoming.headers[name]] as const)
-      .filter(([, value]) => x.incoming.token === '' || !value?.includes(x.incoming.token)),
-  )
-}
-
-const describe = (error: unknown) => (error instanceof Error ? `${error.name}: ${error.message}` : 'unknown')
+const isRoot = (namespace: string) => namespace === '' || namespace === 'root'

@@ -6,7 +6,7 @@ import type { Json, JsonObject } from '../../lib/json/value.ts'
 import { silentLog } from '../../lib/log.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { type Core, createCore } from '../../programs/server/core.ts'
-import type { AuthMethod, LoginGrant } from '../contracts/auth.ts'
+import type { AuthMethod, LoginGrant } from '../contracts/access/auth.ts'
 import type { AuditDeviceType } from '../contracts/devices.ts'
 import type { MountType } from '../contracts/mounted.ts'
 import { operation, Refusal } from '../contracts/request.ts'
@@ -47,7 +47,11 @@ export function testEngine(world: World): MountType {
     type: 'test',
     class: 'secret',
     version: 'v1',
-    create: ({ storage }) => ({
+    create: ({ storage, events, mount, namespace }) => ({
+      changed: (keys) => {
+        for (const key of keys === 'reset' ? [] : keys)
+          events.publish({ type: 'test/changed', namespace, mount, dataPath: mount.path + key, metadata: {} })
+      },
       leases: {
         thing: {
           state: anyJson,
@@ -74,7 +78,9 @@ export function testEngine(world: World): MountType {
               reads: ({ params }) => [`${storage.prefix}row/${params['name']}`],
               handle: async (call) => {
                 const row = await call.storage.get(`row/${call.params['name']}`, anyJson)
-                return row === undefined ? { kind: 'none' } : { kind: 'data', data: row as JsonObject }
+                return row === undefined
+                  ? { kind: 'none' }
+                  : { kind: 'data', data: row as JsonObject, headers: { 'X-Row': 'yes', 'X-Other': 'yes' } }
               },
             }),
             update: operation({

@@ -1,17 +1,10 @@
-import type { JsonObject } from '../../lib/json/value.ts'
-import { Refusal } from '../contracts/request.ts'
-import { mergeParameters, parametersPass } from './parameters.ts'
-import { PatternIndex, readPattern } from './pattern-index.ts'
-import { bits, capabilityNames, fillTemplate, type Policy, type PolicyRule } from './policy.ts'
-
-export interface AclRequest {
-  /** Without a leading slash, namespace not included; LIST and SCAN with their trailing slash. */
-  readonly path: string
-  readonly operation: 'create' | 'read' | 'update' | 'patch' | 'delete' | 'list' | 'scan' | 'head'
-  readonly input?: JsonObject
-  /** Absent: no wrapping was asked for. */
-  readonly wrapTtlMs?: number
-}
+import type { NamespaceInfo } from '../contracts/epochs.ts'
+import { type AclContext, CompiledPolicies, type FilledRules } from './compiled-policies.ts'
+import type { ListRules } from './filter-list.ts'
+import { compareSpecificity, readPattern } from './pattern-index.ts'
+import type { Permissions } from './permissions.ts'
+import { bits, capabilityNames, type Policy } from './policy.ts'
+import { type AclRequest, findShortfall, isListing, neededCapability, pageSize } from './shortfall.ts'
 
 export interface Verdict {
   readonly allowed: boolean
@@ -19,131 +12,105 @@ export interface Verdict {
   readonly sudo: boolean
   readonly root: boolean
   /** The policies that allow it; empty when nothing does. */
-  readonly granting: readonly { readonly name: string; readonly type: string }[]
+  readonly granting: readonly { readonly name: string; readonly namespace: NamespaceInfo; readonly type: string }[]
+  /** What the answer of an allowed LIST or SCAN may hold: for `filterList`. */
+  readonly list?: ListRules
 }
 
-/** What one pattern permits once all policies that name it are merged. */
-interface Permissions {
-  readonly path: string
-  capabilities: number
-  allowed: PolicyRule['allowed']
-  denied: PolicyRule['denied']
-  required: readonly string[]
-  minWrapMs: number
-  maxWrapMs: number
-  readonly sources: { readonly policy: string; readonly capabilities: number }[]
-}
-
-const operationBits = {
-  create: bits.create,
-  read: bits.read,
-  head: bits.read,
-  update: bits.update,
-  patch: bits.patch,
-  delete: bits.delete,
-  list: bits.list,
-  scan: bits.scan,
-} as const
-const withParameters = new Set<AclRequest['operation']>(['create', 'update', 'patch'])
 const denial: Verdict = { allowed: false, sudo: false, root: false, granting: [] }
-const rootVerdict: Verdict = { allowed: true, sudo: true, root: true, granting: [{ name: 'root', type: 'acl' }] }
 
 /**
- * Policies to one structure that answers by lookup. Templated rules without a value for this identity are dropped. The policy
- * named `root` permits everything and stands alone (Refusal 400 otherwise).
+ * Policies to one structure that answers by lookup. Templated rules without a value for this identity are dropped. In the
+ * root namespace the policy named `root` permits everything and stands alone (Refusal 400 otherwise).
  */
-export function compileAcl(
-  policies: readonly Policy[],
-  template: (name: string) => string | undefined = () => undefined,
-): Acl {
-  if (policies.some((policy) => policy.name === 'root')) {
-    if (policies.length > 1) throw new Refusal(400, 'other policies present along with root')
-    return new Acl(new Map(), true)
-  }
-  const merged = new Map<string, Permissions>()
-  for (const policy of policies) {
-    for (const rule of policy.rules) {
-      const path = fillTemplate(rule.path, template)
-      if (path === undefined) continue
-      const known = merged.get(path)
-      if (known) merge(known, rule, policy.name)
-      else merged.set(path, permissionsOf(path, rule, policy.name))
-    }
-  }
-  return new Acl(merged, false)
+export function compileAcl(policies: readonly Policy[], context: AclContext = {}): Acl {
+  return aclOf(new CompiledPolicies(policies, context), context.template)
 }
 
-function permissionsOf(path: string, rule: PolicyRule, policy: string): Permissions {
-  const { capabilities, allowed, denied, required, minWrapMs, maxWrapMs } = rule
-  const sources = [{ policy, capabilities }]
-  return { path, capabilities, allowed, denied, required, minWrapMs, maxWrapMs, sources }
-}
-
-function merge(into: Permissions, rule: PolicyRule, policy: string): void {
-  into.sources.push({ policy, capabilities: rule.capabilities })
-  into.capabilities |= rule.capabilities
-  if (into.capabilities & bits.deny) {
-    into.capabilities = bits.deny
-    return
-  }
-  // Without allowed_parameters every parameter is allowed, and so it stays whatever else is merged.
-  into.allowed = into.allowed && rule.allowed ? mergeParameters(into.allowed, rule.allowed) : undefined
-  into.denied = mergeParameters(into.denied, rule.denied)
-  into.required = [...new Set([...into.required, ...rule.required])]
-  into.minWrapMs = smallerLimit(into.minWrapMs, rule.minWrapMs)
-  into.maxWrapMs = smallerLimit(into.maxWrapMs, rule.maxWrapMs)
-}
-
-/** 0 is no limit. */
-function smallerLimit(a: number, b: number): number {
-  return a === 0 || b === 0 ? a + b : Math.min(a, b)
+export function aclOf(policies: CompiledPolicies, template?: (name: string) => string | undefined): Acl {
+  return new Acl(policies.rules(template), policies.namespace)
 }
 
 /** Answers what one set of policies permits; https://developer.hashicorp.com/vault/docs/concepts/policies */
 export class Acl {
   readonly root: boolean
-  readonly #exact = new Map<string, Permissions>()
-  readonly #patterns: PatternIndex<Permissions>
-  readonly #all: readonly Permissions[]
+  readonly namespace: NamespaceInfo
+  /** '' or the child namespace, from the policies' own, where it is asked ("child/"). */
+  readonly prefix: string
+  readonly #rules: FilledRules | undefined
+  /** The one answer of root. */
+  readonly #all: Verdict | undefined
 
-  constructor(merged: ReadonlyMap<string, Permissions>, root: boolean) {
-    this.root = root
-    const patterns = new Map<string, Permissions>()
-    for (const [path, permissions] of merged) {
-      if (readPattern(path)) patterns.set(path, permissions)
-      else this.#exact.set(path, permissions)
-    }
-    this.#patterns = new PatternIndex(patterns)
-    this.#all = [...merged.values()]
+  constructor(rules: FilledRules | undefined, namespace: NamespaceInfo, prefix = '') {
+    this.root = rules === undefined
+    this.namespace = namespace
+    this.#rules = rules
+    this.prefix = prefix
+    if (rules !== undefined) return
+    const granting = [{ name: 'root', namespace: this.namespace, type: 'acl' }]
+    this.#all = { allowed: true, sudo: true, root: true, granting }
+  }
+
+  /** As asked from a child namespace at `prefix` ("child/"): its paths are below there. */
+  below(prefix: string): Acl {
+    return prefix === '' ? this : new Acl(this.#rules, this.namespace, this.prefix + prefix)
   }
 
   check(request: AclRequest): Verdict {
-    if (this.root) return rootVerdict
+    if (this.#all) return this.#all
     const { operation } = request
-    const found = this.#find(request.path, operation === 'list' || operation === 'scan')
+    const found = this.find(request.path, operation)
     if (!found) return denial
     const sudo = (found.capabilities & bits.sudo) !== 0
-    const needed = operationBits[operation]
-    if ((found.capabilities & needed) === 0 || !limitsPass(found, request)) return { ...denial, sudo }
-    const names = new Set(found.sources.filter((s) => (s.capabilities & needed) !== 0).map((s) => s.policy))
-    return { allowed: true, sudo, root: false, granting: [...names].map((name) => ({ name, type: 'acl' })) }
+    if (findShortfall(found, request)) return sudo ? { ...denial, sudo } : denial
+    const needed = bits[neededCapability[operation]]
+    const names = new Set(found.sources.filter((s) => (s.rule.capabilities & needed) !== 0).map((s) => s.policy))
+    const granting = [...names].map((name) => ({ name, namespace: this.namespace, type: 'acl' }))
+    const list = isListing(operation) ? this.#listRules(found, request) : undefined
+    return { allowed: true, sudo, root: false, granting, ...(list && { list }) }
   }
 
   /** The one rule that counts for a path. */
-  #find(path: string, listing: boolean): Permissions | undefined {
-    const bare = listing && path.endsWith('/') ? path.slice(0, -1) : undefined
-    return (
-      this.#exact.get(path) ??
-      (bare === undefined ? undefined : this.#exact.get(bare)) ??
-      this.#patterns.best(path) ??
-      (bare === undefined ? undefined : this.#patterns.best(bare))
-    )
+  find(path: string, operation: AclRequest['operation']): Permissions | undefined {
+    const rules = this.#rules
+    if (!rules) return undefined
+    const full = this.prefix + path
+    const bare = isListing(operation) && full.endsWith('/') ? full.slice(0, -1) : undefined
+    const exact = rules.exact(full) ?? (bare === undefined ? undefined : rules.exact(bare))
+    if (exact) return exact
+    // SCAN is looked for as it is: so does OpenBao, which alone has it.
+    if (bare === undefined || operation === 'scan') return rules.best(full)
+    return forListing(rules.best(bare), rules.best(full))
+  }
+
+  /** Every pattern in force, with paths of the policies' own namespace. */
+  rules(): readonly Permissions[] {
+    return this.#rules?.all() ?? []
+  }
+
+  #listRules({ pageLimit, filter }: Permissions, { path, input, operation }: AclRequest): ListRules | undefined {
+    const given = input?.['limit']
+    if (pageLimit === 0 && !filter && given !== 'max') return undefined
+    const wanted = given === 'max' ? 0 : (pageSize(given) ?? 0)
+    const after = input?.['after']
+    return {
+      // A page of 0 or less would be all of it.
+      limit: pageLimit === 0 ? wanted : wanted > 0 ? Math.min(wanted, pageLimit) : pageLimit,
+      // A scan has an order of its own (each level before its folders), which only its operation knows.
+      after: typeof after === 'string' && operation !== 'scan' ? after : '',
+      ...(filter && {
+        shows: (key: string) => {
+          const verb = key.endsWith('/') ? 'list' : 'read'
+          return this.check({ path: filter.pathOf(path, key).replace(/^\/+/, ''), operation: verb }).allowed
+        },
+      }),
+    }
   }
 
   /** As sys/capabilities lists them: ["root"] for root, ["deny"] where nothing is permitted. Found as LIST finds its rule. */
   capabilities(path: string): string[] {
     if (this.root) return ['root']
-    const found = this.#find(path, true)?.capabilities ?? 0
+    const found = this.find(path, 'list')?.capabilities ?? 0
     const names = capabilityNames.filter((name) => found & bits[name])
     return names.length > 0 ? [...names] : ['deny']
   }
@@ -151,20 +118,27 @@ export class Acl {
   /** Whether any rule permits something at or below `prefix` (a mount's path, with its trailing slash). */
   reaches(prefix: string): boolean {
     if (this.capabilities(prefix)[0] !== 'deny') return true
-    return this.#all.some(
-      ({ path, capabilities }) => capabilities !== bits.deny && capabilities !== 0 && goesBelow(path, prefix),
+    const full = this.prefix + prefix
+    return this.rules().some(
+      ({ path, capabilities }) => capabilities !== bits.deny && capabilities !== 0 && goesBelow(path, full),
     )
   }
 }
 
-function limitsPass(permissions: Permissions, request: AclRequest): boolean {
-  const { minWrapMs, maxWrapMs } = permissions
-  const wrapMs = request.wrapTtlMs
-  if ((minWrapMs > 0 || maxWrapMs > 0) && wrapMs === undefined) return false
-  if (wrapMs !== undefined && ((maxWrapMs > 0 && wrapMs > maxWrapMs) || wrapMs < minWrapMs)) return false
-  // Merged policies can contradict each other.
-  if (maxWrapMs > 0 && maxWrapMs < minWrapMs) return false
-  return !withParameters.has(request.operation) || parametersPass(permissions, request.input ?? {})
+/**
+ * LIST of a folder is looked for with and without its trailing slash. The more specific rule counts; but one that says
+ * nothing about listing gives way to one that allows it. A deny gives way only to what is more specific.
+ */
+function forListing(a: Permissions | undefined, b: Permissions | undefined): Permissions | undefined {
+  if (!a || !b || a === b) return a ?? b
+  const [first, second] = isCloser(a.path, b.path) ? [a, b] : [b, a]
+  const silent = (first.capabilities & (bits.deny | bits.list)) === 0
+  return silent && (second.capabilities & bits.list) !== 0 ? second : first
+}
+
+function isCloser(a: string, b: string): boolean {
+  const [first, second] = [readPattern(a), readPattern(b)]
+  return first !== undefined && second !== undefined && compareSpecificity(first, second) > 0
 }
 
 /** Whether the pattern can match a path under `prefix` that the pattern's literal beginning leads into. */

@@ -24,14 +24,35 @@ it.each([
   ],
   ['path "a" { policy = "all" }', 'path "a": invalid policy "all"'],
   ['path "a/+*" { policy = "read" }', 'path "a/+*": invalid use of wildcards (\'+*\' is forbidden)'],
-  ['path "{{identity.entity.id" { policy = "read" }', 'path "{{identity.entity.id": unbalanced templating characters'],
-  [`path "{{${' '.repeat(50_000)}" {}`, `path "{{${' '.repeat(50_000)}": unbalanced templating characters`],
-  ['path "{{time.now}}" { policy = "read" }', 'path "{{time.now}}": unknown template "time.now"'],
+  [
+    'path "{{identity.entity.id" { policy = "read" }',
+    'failed to validate policy templating: unbalanced templating characters',
+  ],
+  [`path "{{${' '.repeat(50_000)}" {}`, 'failed to validate policy templating: unbalanced templating characters'],
   [
     'path "a" { min_wrapping_ttl = "2m" max_wrapping_ttl = "1m" }',
-    'path "a": max_wrapping_ttl cannot be less than min_wrapping_ttl',
+    'max_wrapping_ttl cannot be less than min_wrapping_ttl',
   ],
-  ['path "a" { min_wrapping_ttl = "soon" }', 'path "a": error parsing min_wrapping_ttl'],
+  ['path "a" { min_wrapping_ttl = "soon" }', 'error parsing min_wrapping_ttl: time: invalid duration "soon"'],
+  ['name = 1', 'At 1:1: "name" must be a string'],
+  ['name = "a"\nname = "b"', 'At 2:1: duplicate key "name"'],
+  [
+    'path "a" { policy = "read" expiration = "soon" }',
+    'path "a": invalid expiration time: want RFC 3339 or seconds since 1970, got "soon"',
+  ],
+  ['path "a" { pagination_limit = "many" }', 'path "a": "pagination_limit" must be a whole number'],
+  [
+    'path "a" { capabilities = ["read"] list_scan_response_keys_filter_path = "{{ .key }}" }',
+    'list_scan_response_keys_filter_path needs to be used on a path with the list capability',
+  ],
+  [
+    'path "a" { capabilities = ["list"] list_scan_response_keys_filter_path = "{{ .path }}" }',
+    'list_scan_response_keys_filter_path resulted in same path for two different keys',
+  ],
+  [
+    'path "a" { capabilities = ["list"] list_scan_response_keys_filter_path = "{{ .key | env }}" }',
+    'unable to compile template for list_scan_response_keys_filter_path: function "env" not defined',
+  ],
   ['path "a" { capabilities = ["read"] capabilities = ["list"] }', 'At 1:36: duplicate key "capabilities"'],
   ['path "a" { capabilities = [1] }', 'path "a": "capabilities" must be a list of strings'],
   ['path = "a"', 'At 1:1: "path" must be a block'],
@@ -44,15 +65,23 @@ it.each([
 })
 
 it('never ignores a restriction that it cannot keep', () => {
-  for (const key of [
-    'mfa_methods',
-    'control_group',
-    'pagination_limit',
-    'expiration',
-    'list_scan_response_keys_filter_path',
-  ]) {
+  for (const key of ['mfa_methods', 'control_group', 'subscribe_event_types']) {
     expect(refusal(`path "a" { policy = "read" ${key} = [] }`)?.text).toContain(`does not support "${key}"`)
   }
+})
+
+it('knows where a rule stands, except in JSON', () => {
+  expect(parsePolicy('p', '# one\n\npath "a" {}\npath "b" {}').rules.map(({ line }) => line)).toEqual([3, 4])
+  expect(parsePolicy('p', '{"path":{"a":{"policy":"read"}}}').rules[0]?.line).toBeUndefined()
+})
+
+it.each([
+  ['"2030-01-02T03:04:05Z"', Date.UTC(2030, 0, 2, 3, 4, 5)],
+  ['"2030-01-02T03:04:05.5+01:00"', Date.UTC(2030, 0, 2, 2, 4, 5, 500)],
+  ['"1900000000"', 1_900_000_000_000],
+  ['1900000000', 1_900_000_000_000],
+])('reads the expiration %s', (text, ms) => {
+  expect(parsePolicy('p', `path "a" { policy = "read" expiration = ${text} }`).rules[0]?.expiresAt).toBe(ms)
 })
 
 describe('accepts', () => {
@@ -65,7 +94,7 @@ describe('accepts', () => {
       'p',
       '{"name":"x","path":{"s/*":{"capabilities":["read","scan"],"allowed_parameters":{"a":["v"]}}}}',
     )
-    expect(hcl).toEqual(json)
+    expect({ ...hcl, rules: hcl.rules.map(({ line: _, ...rule }) => rule) }).toEqual(json)
     expect(hcl.rules[0]).toMatchObject({ path: 's/*', capabilities: 130, minWrapMs: 0 })
     expect(hcl.rules[0]?.allowed?.get('a')).toEqual(['v'])
   })
@@ -78,6 +107,9 @@ describe('accepts', () => {
     expect(parsePolicy('default', defaultPolicy).rules.map((r) => r.path)).toContain('auth/token/lookup-self')
     expect(parsePolicy('w', responseWrappingPolicy).rules).toHaveLength(2)
   })
+
+  it('templates that nothing will ever fill, as Vault does', () =>
+    expect(parsePolicy('p', 'path "{{time.now}}" { policy = "read" }').rules).toHaveLength(1))
 
   it('an empty policy', () => expect(parsePolicy('p', '# nothing\n').rules).toEqual([]))
 })

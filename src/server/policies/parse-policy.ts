@@ -1,10 +1,11 @@
 import { parseVaultDuration } from '../../lib/duration.ts'
 import { parseHcl } from '../../lib/hcl/parse.ts'
-import { blocks, hclToJson } from '../../lib/hcl/read.ts'
+import { blocks, type HclBlock, hclToJson } from '../../lib/hcl/read.ts'
 import { HclError, type HclItem, type HclObject, type HclValue, isHclList, isHclObject } from '../../lib/hcl/tree.ts'
 import { type Json, JsonNumber } from '../../lib/json/value.ts'
 import { Refusal } from '../contracts/request.ts'
-import { bits, isBalanced, type ParameterRules, type Policy, type PolicyRule, templateNames } from './policy.ts'
+import { type KeyFilter, KeyFilterError, parseKeyFilter } from './key-filter.ts'
+import { bits, isBalanced, type ParameterRules, type Policy, type PolicyRule } from './policy.ts'
 
 const topKeys = new Set(['name', 'path'])
 const ruleKeys = new Set([
@@ -16,16 +17,12 @@ const ruleKeys = new Set([
   'required_parameters',
   'min_wrapping_ttl',
   'max_wrapping_ttl',
-])
-/** Known to Vault or OpenBao and restricting: to ignore one would grant more than its author meant. */
-const unsupportedKeys = new Set([
-  'mfa_methods',
-  'control_group',
   'pagination_limit',
   'expiration',
   'list_scan_response_keys_filter_path',
-  'subscribe_event_types',
 ])
+/** Known to Vault or OpenBao and restricting: to ignore one would grant more than its author meant. */
+const unsupportedKeys = new Set(['mfa_methods', 'control_group', 'subscribe_event_types'])
 const readWrite = bits.create | bits.read | bits.update | bits.delete | bits.list
 const legacyPolicies: ReadonlyMap<string, number> = new Map([
   ['deny', bits.deny],
@@ -39,13 +36,15 @@ const capabilityBits: ReadonlyMap<string, number> = new Map(Object.entries(bits)
 export function parsePolicy(name: string, text: string): Policy {
   try {
     const document = parseHcl(text)
+    const json = /^\s*\{/.test(text)
     const problems = unknownKeys(document, topKeys)
+    readName(document)
     const found = blocks(document, 'path', 1)
     for (const block of found) {
       problems.push(...unknownKeys(block.body, ruleKeys).map((p) => `path ${quote(block.labels[0] ?? '')}: ${p}`))
     }
     if (problems.length > 0) throw new PolicyError(listErrors(problems))
-    return { name, rules: found.map((block) => readRule(block.labels[0] ?? '', block.body)) }
+    return { name, rules: found.map((block) => readRule(block, json)) }
   } catch (error) {
     if (error instanceof HclError) {
       throw new Refusal(400, `failed to parse policy: At ${error.line}:${error.column}: ${error.reason}`)
@@ -77,38 +76,94 @@ function quote(text: string): string {
   return JSON.stringify(text)
 }
 
-function readRule(label: string, body: HclObject): PolicyRule {
+/** Accepted as Vault accepts it: the name in the request counts. */
+function readName(document: HclObject): void {
+  const item = memberOf(document)('name')
+  if (item && typeof item.value !== 'string') throw new HclError('"name" must be a string', item)
+}
+
+function readRule(block: HclBlock, json: boolean): PolicyRule {
+  const { body } = block
+  const label = block.labels[0] ?? ''
   const fail = (what: string): never => {
     throw new PolicyError(`path ${quote(label)}: ${what}`)
   }
-  checkPath(label, fail)
+  if (!isBalanced(label))
+    throw new PolicyError('failed to validate policy templating: unbalanced templating characters')
+  const path = label.startsWith('/') ? label.slice(1) : label
+  if (path.includes('+*')) throw new PolicyError(`path ${quote(path)}: invalid use of wildcards ('+*' is forbidden)`)
   const member = memberOf(body)
-  const minWrapMs = readTtl(member('min_wrapping_ttl'), fail)
-  const maxWrapMs = readTtl(member('max_wrapping_ttl'), fail)
-  if (minWrapMs > 0 && maxWrapMs > 0 && maxWrapMs < minWrapMs) {
-    fail('max_wrapping_ttl cannot be less than min_wrapping_ttl')
-  }
+  const capabilities = readCapabilities(member('policy'), member('capabilities'), fail)
   const allowed = readParameters(body, 'allowed_parameters')
   const denied = readParameters(body, 'denied_parameters')
+  const filter = readFilter(member('list_scan_response_keys_filter_path'), capabilities, fail)
+  const expiresAt = readExpiration(member('expiration'), fail)
+  const pageLimit = readPageLimit(member('pagination_limit'), fail)
   return {
-    path: label.startsWith('/') ? label.slice(1) : label,
-    capabilities: readCapabilities(member('policy'), member('capabilities'), fail),
+    path,
+    capabilities,
     ...(allowed && { allowed }),
     ...(denied && { denied }),
     required: readStrings(member('required_parameters'), fail).map((p) => p.toLowerCase()),
-    minWrapMs,
-    maxWrapMs,
+    ...readWrapping(member),
+    ...(pageLimit > 0 && { pageLimit }),
+    ...(filter && { filter }),
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(!json && { line: block.line }),
   }
 }
 
 type Fail = (what: string) => never
 
-function checkPath(path: string, fail: Fail): void {
-  if (path.includes('+*')) fail("invalid use of wildcards ('+*' is forbidden)")
-  if (!isBalanced(path)) fail('unbalanced templating characters')
-  for (const name of templateNames(path)) {
-    if (!/^identity\.(?:entity|groups)\.[^\s]+$/.test(name)) fail(`unknown template ${quote(name)}`)
+function readWrapping(member: (key: string) => HclItem | undefined): { minWrapMs: number; maxWrapMs: number } {
+  const minWrapMs = readTtl(member('min_wrapping_ttl'))
+  const maxWrapMs = readTtl(member('max_wrapping_ttl'))
+  if (minWrapMs > 0 && maxWrapMs > 0 && maxWrapMs < minWrapMs) {
+    throw new PolicyError('max_wrapping_ttl cannot be less than min_wrapping_ttl')
   }
+  return { minWrapMs, maxWrapMs }
+}
+
+function readFilter(item: HclItem | undefined, capabilities: number, fail: Fail): KeyFilter | undefined {
+  if (!item || item.value === '') return undefined
+  const text = typeof item.value === 'string' ? item.value : fail(`"${item.key}" must be a string`)
+  // OpenBao wants list even where scan is given: a filter on neither would never be used.
+  if ((capabilities & bits.list) === 0) {
+    throw new PolicyError(`${item.key} needs to be used on a path with the list capability`)
+  }
+  try {
+    return parseKeyFilter(text)
+  } catch (error) {
+    if (!(error instanceof KeyFilterError)) throw error
+    if (error.message.startsWith('resulted in')) throw new PolicyError(`${item.key} ${error.message}`)
+    throw new PolicyError(`unable to compile template for ${item.key}: ${error.message}`)
+  }
+}
+
+function readExpiration(item: HclItem | undefined, fail: Fail): number | undefined {
+  if (!item || item.value === '') return undefined
+  const value = item.value instanceof JsonNumber ? item.value.text : item.value
+  return (
+    parseAbsoluteTime(value) ??
+    fail(`invalid expiration time: want RFC 3339 or seconds since 1970, got ${quote(String(value))}`)
+  )
+}
+
+function readPageLimit(item: HclItem | undefined, fail: Fail): number {
+  if (!item) return 0
+  const text = String(item.value instanceof JsonNumber ? item.value.text : item.value)
+  if (!/^[+-]?\d{1,15}$/.test(text)) fail(`"${item.key}" must be a whole number`)
+  return Math.max(0, Number(text))
+}
+
+/** ms since the epoch; undefined when it is none. Seconds since 1970, as number or text, or RFC 3339. */
+export function parseAbsoluteTime(value: unknown): number | undefined {
+  const text = typeof value === 'number' ? String(value) : value
+  if (typeof text !== 'string') return undefined
+  if (/^\d{1,11}$/.test(text)) return Number(text) * 1000
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(text)) return undefined
+  const ms = Date.parse(text)
+  return Number.isNaN(ms) || ms < 0 ? undefined : ms
 }
 
 /** The item of that name; HclError when it stands there twice. */
@@ -138,12 +193,12 @@ function readStrings(item: HclItem | undefined, fail: Fail): string[] {
   return list.map((value) => (typeof value === 'string' ? value : fail(`"${item.key}" must be a list of strings`)))
 }
 
-function readTtl(item: HclItem | undefined, fail: Fail): number {
+function readTtl(item: HclItem | undefined): number {
   if (!item) return 0
   const value = item.value instanceof JsonNumber ? item.value.text : item.value
   const ms = parseVaultDuration(value)
-  if (ms === undefined || ms < 0) return fail(`error parsing ${item.key}`)
-  return ms
+  if (ms !== undefined && ms >= 0) return ms
+  throw new PolicyError(`error parsing ${item.key}: time: invalid duration ${quote(String(value))}`)
 }
 
 /** `x = { a = ["1"] }` or `x { a = ["1"] }`; a single value is a list of one. */

@@ -37,16 +37,16 @@ export function compareSpecificity(a: Pattern, b: Pattern): number {
   )
 }
 
-interface Entry<T> {
-  readonly rank: number
+export interface Found<T> {
+  readonly pattern: Pattern
   readonly value: T
 }
 interface Node<T> {
   readonly literals: Map<string, Node<T>>
   plus?: Node<T>
-  end?: Entry<T>
+  end?: Found<T>
   /** Prefixes of the segment that would come here, with everything after it. */
-  readonly globs: Map<string, Entry<T>>
+  readonly globs: Map<string, Found<T>>
   /** The lengths of their texts, longest first. */
   globLengths: number[]
 }
@@ -55,22 +55,23 @@ function emptyNode<T>(): Node<T> {
   return { literals: new Map(), globs: new Map(), globLengths: [] }
 }
 
+/** Whether a pattern matches a path; the index answers for many at once. */
+export function patternMatches(pattern: Pattern, path: string): boolean {
+  const wanted = pattern.stem.split('/')
+  const given = path.split('/')
+  const open = pattern.isPrefix ? (wanted.pop() ?? '') : undefined
+  if (open === undefined ? given.length !== wanted.length : given.length <= wanted.length) return false
+  if (!wanted.every((segment, i) => segment === '+' || segment === given[i])) return false
+  return open === undefined || (given[wanted.length] ?? '').startsWith(open)
+}
+
 /** Finds the most specific of many patterns by walking a path's segments: the cost grows with the path, not with the patterns. */
 export class PatternIndex<T> {
   readonly #root: Node<T> = emptyNode()
 
-  constructor(patterns: ReadonlyMap<string, T>) {
-    const known = [...patterns].flatMap(([text, value]) => {
-      const pattern = readPattern(text)
-      return pattern ? [{ pattern, value }] : []
-    })
-    known.sort((a, b) => compareSpecificity(a.pattern, b.pattern))
-    known.forEach(({ pattern, value }, rank) => {
-      this.#insert(pattern, { rank, value })
-    })
-  }
-
-  #insert(pattern: Pattern, entry: Entry<T>): void {
+  /** Each pattern once. */
+  add(pattern: Pattern, value: T): void {
+    const entry = { pattern, value }
     const segments = pattern.stem.split('/')
     const last = pattern.isPrefix ? (segments.pop() ?? '') : undefined
     let node = this.#root
@@ -83,8 +84,8 @@ export class PatternIndex<T> {
     }
   }
 
-  best(path: string): T | undefined {
-    return search(this.#root, path.split('/'), 0, undefined)?.value
+  best(path: string): Found<T> | undefined {
+    return search(this.#root, path.split('/'), 0, undefined)
   }
 }
 
@@ -104,8 +105,8 @@ function search<T>(
   node: Node<T>,
   segments: readonly string[],
   at: number,
-  found: Entry<T> | undefined,
-): Entry<T> | undefined {
+  found: Found<T> | undefined,
+): Found<T> | undefined {
   const segment = segments[at]
   if (segment === undefined) return better(node.end, found)
   let best = found
@@ -122,7 +123,7 @@ function search<T>(
   return node.plus ? search(node.plus, segments, at + 1, best) : best
 }
 
-function better<T>(a: Entry<T> | undefined, b: Entry<T> | undefined): Entry<T> | undefined {
+function better<T>(a: Found<T> | undefined, b: Found<T> | undefined): Found<T> | undefined {
   if (!a || !b) return a ?? b
-  return a.rank > b.rank ? a : b
+  return compareSpecificity(a.pattern, b.pattern) > 0 ? a : b
 }

@@ -1,4 +1,5 @@
 import type { Json } from '../../lib/json/value.ts'
+import type { KeyFilter } from './key-filter.ts'
 
 /** In the order in which sys/capabilities lists them. */
 export const capabilityNames = ['sudo', 'read', 'list', 'update', 'delete', 'create', 'patch', 'scan'] as const
@@ -31,12 +32,27 @@ export interface PolicyRule {
   /** 0 = no limit. */
   readonly minWrapMs: number
   readonly maxWrapMs: number
+  /** Largest page of a list; absent or 0 = no limit. */
+  readonly pageLimit?: number
+  /** Which keys of a list are shown: those that may be read (folders: listed) at the path that it makes of them. */
+  readonly filter?: KeyFilter
+  /** Wall clock, ms; from then on the rule is not there. */
+  readonly expiresAt?: number
+  /** Where it stands in the policy's text; absent for rules of a JSON document. */
+  readonly line?: number
 }
 
 export interface Policy {
   readonly name: string
   readonly rules: readonly PolicyRule[]
+  /** Wall clock, ms; from then on the policy is not there. */
+  readonly expiresAt?: number
+  /** What values of templates may hold besides: '/', or '*' and '+'. Their owners may have chosen them, so both are off unless asked for. */
+  readonly allowSlashes?: boolean
+  readonly allowWildcards?: boolean
 }
+
+export const isTemplated = (rule: PolicyRule) => rule.path.includes('{{')
 
 const template = /\{\{([^{}]*)\}\}/g
 
@@ -52,12 +68,19 @@ export function isBalanced(path: string): boolean {
  * Undefined when a value is missing or could change what the pattern matches: a name like `*` or `a/b`, which its owner
  * may have chosen, must not widen a rule.
  */
-export function fillTemplate(path: string, value: (name: string) => string | undefined): string | undefined {
+export function fillTemplate(
+  path: string,
+  value: (name: string) => string | undefined,
+  allow: Pick<Policy, 'allowSlashes' | 'allowWildcards'> = {},
+): string | undefined {
+  if (!path.includes('{{')) return path
   let complete = true
   const filled = path.replace(template, (_, name: string) => {
     const text = value(name.trim())
-    if (text === undefined || text === '' || /[/*+{}]/.test(text)) complete = false
+    if (text === undefined || text === '' || /[{}]/.test(text)) complete = false
+    else if (!allow.allowSlashes && text.includes('/')) complete = false
+    else if (!allow.allowWildcards && /[*+]/.test(text)) complete = false
     return text ?? ''
   })
-  return complete ? filled : undefined
+  return complete && !filled.includes('+*') ? filled : undefined
 }

@@ -43,6 +43,7 @@ export function describeStorage(
     describe('limits', () => limits(suite))
     describe('two writers', () => races(suite))
     describe('bulk', () => bulk(suite))
+    describe('replacement', () => replacing(suite))
     describe('changes', () => changes(suite))
     describe('leading', () => leading(suite))
     describe('closing', () => closing(suite))
@@ -593,6 +594,64 @@ function bulk(suite: Suite) {
     expect(await backend.list('', all)).toEqual([])
   })
 }
+
+function replacing(suite: Suite) {
+  const row = (value: string): Stored => ({ value: bytes(value), version: id() })
+
+  suite.itAlone('a replacement leaves exactly its rows, with their versions', async ({ backend }) => {
+    const before = Array.from({ length: 200 }, (_, i) => put(`old/${i}`))
+    await write(backend, ...before, put('both', 'old'))
+    const next: [string, Stored][] = [
+      ['both', row('new')],
+      ...range(1500).map((i): [string, Stored] => [`new/${i}`, row(`${i}`)]),
+    ]
+    await backend.replace(next, 10_000)
+    const found = new Map<string, Stored>()
+    for await (const [key, stored] of backend.snapshot(forever())) found.set(key, stored)
+    expect(found.size).toBe(next.length)
+    for (const [key, stored] of next) {
+      expect(text(found.get(key))).toBe(text(stored))
+      expect(found.get(key)?.version).toBe(stored.version)
+    }
+    // It can be written and read as before.
+    const version = await write(backend, put('both', 'later'))
+    expect(await backend.read([{ key: 'both', known: version }])).toEqual(['same'])
+    expect((await one(backend, 'old/1')) ?? 'gone').toBe('gone')
+  })
+
+  suite.itAlone('a replacement that fails has changed nothing', async ({ backend }) => {
+    const version = await write(backend, put('a'), put('b'))
+    function* failing(): Generator<readonly [string, Stored]> {
+      for (let i = 0; i < 3000; i += 1) yield [`k${i}`, row('v')]
+      throw new Error('cut')
+    }
+    await expect(backend.replace(failing(), 10_000)).rejects.toThrow('cut')
+    const bad = { value: bytes('b'), version: 'x' }
+    await expect(
+      backend.replace(
+        [
+          ['c', row('c')],
+          ['d', bad],
+        ],
+        10,
+      ),
+    ).rejects.toThrow(RangeError)
+    expect(await backend.list('', all)).toEqual(['a', 'b'])
+    expect(await backend.read([{ key: 'a', known: version }])).toEqual(['same'])
+    await write(backend, put('c'))
+    expect(await backend.list('', all)).toEqual(['a', 'b', 'c'])
+  })
+
+  suite.itAlone("a replacement is a 'reset'", async ({ backend }) => {
+    const abort = new AbortController()
+    const feed = backend.changes(abort.signal)[Symbol.asyncIterator]()
+    await backend.replace([['a', row('a')]], 2)
+    expect((await feed.next()).value).toBe('reset')
+    abort.abort()
+  })
+}
+
+const range = (length: number) => Array.from({ length }, (_, i) => i)
 
 async function* iterate<T>(items: readonly T[]): AsyncGenerator<T> {
   yield* items

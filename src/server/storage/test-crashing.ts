@@ -36,6 +36,14 @@ export function crashing(backend: StorageBackend, at: number, when: 'before' | '
     },
     snapshot: (signal) => backend.snapshot(signal),
     load: (rows) => backend.load(rows),
+    replace: async (rows, bytes) => {
+      alive()
+      dead = commits === at
+      commits += 1
+      if (dead && when === 'before') alive()
+      await backend.replace(rows, bytes)
+      alive()
+    },
     now: () => backend.now(),
     changes: (signal) => backend.changes(signal),
     lead: (work, until) => backend.lead(work, until),

@@ -1,24 +1,33 @@
 /** A token that a request brought, as far as it was read: kept with the versions of its rows, so that asking again is cheap. */
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
+import type { Standing } from '../contracts/access/standing.ts'
 import type { Caller } from '../contracts/request.ts'
+import { unitedPolicies } from './token-policies.ts'
 import type { TokenRow } from './token-row.ts'
 
 export interface LiveToken {
   readonly id: string
   readonly row: TokenRow
+  /** Its policies are the token's own and its entity's. */
   readonly caller: Caller
+  /** What the entity and its groups add, sorted. */
+  readonly identityPolicies: readonly string[]
   readonly bound: BlockList | undefined
 }
 
-export function liveToken(id: string, row: TokenRow): LiveToken {
+/** `standing`: of its entity, as of now. */
+export function liveToken(id: string, row: TokenRow, standing?: Pick<Standing, 'policies'>): LiveToken {
   const root = row.policies.includes('root')
+  const identityPolicies = standing?.policies ?? []
   return {
     id,
     row,
+    identityPolicies,
     caller: {
+      id,
       accessor: row.accessor,
       displayName: row.displayName,
-      policies: row.policies,
+      policies: unitedPolicies(row.policies, identityPolicies),
       entityId: row.entityId,
       type: row.type,
       root,

@@ -5,3 +5,8 @@ export function tokenPolicies(names: readonly string[], noDefaultPolicy: boolean
   if (!noDefaultPolicy) set.add('default')
   return [...set].sort()
 }
+
+/** The token's own and its entity's, sorted, without duplicates. */
+export function unitedPolicies(own: readonly string[], identity: readonly string[]): readonly string[] {
+  return identity.length === 0 ? own : [...new Set([...own, ...identity])].sort()
+}

@@ -1,10 +1,17 @@
-/** Service tokens: stored under HMACs only; a token, its accessor, its place among its parents and its end are one commit. */
+/** Tokens: stored under HMACs only; a token, its accessor, its place among its parents and its end are one commit. */
 import { createHmac } from 'node:crypto'
 import { base62, type RandomBytes } from '../../lib/random.ts'
-import type { LoginGrant } from '../contracts/auth.ts'
+import type { LoginGrant } from '../contracts/access/auth.ts'
+import type { EntitySource } from '../contracts/access/standing.ts'
+import { epochKey } from '../contracts/epochs.ts'
 import { Refusal } from '../contracts/request.ts'
 import type { Rows, SecretStorage, Tx } from '../contracts/secret-storage.ts'
 import type { Due, DueIndex } from '../leases/due-index.ts'
+import { BatchTokens, isBatchToken } from './batch/batch-tokens.ts'
+import { namespaceOfAccessor, namespaceSuffix } from './namespace-suffix.ts'
+import { type NewToken, newTokenRow } from './new-token.ts'
+import { TokenRoles } from './roles/token-roles.ts'
+import { accessorSchema, saltSchema, usesSchema } from './side-rows.ts'
 import { type TokenRow, tokenRowJson, tokenRowSchema } from './token-row.ts'
 
 export interface TokenStoreOptions {
@@ -13,47 +20,20 @@ export interface TokenStoreOptions {
   readonly random: RandomBytes
 }
 
-export interface NewToken {
-  /** A token chosen by the caller; else `hvs.` and 24 random characters. */
-  readonly token?: string
-  /** The id of the token that it dies with. */
-  readonly parent?: string
-  readonly policies: readonly string[]
-  readonly path: string
-  readonly meta: Readonly<Record<string, string>> | null
-  readonly displayName: string
-  readonly numUses: number
-  /** 0: never expires. */
-  readonly ttlMs: number
-  readonly explicitMaxTtlMs: number
-  readonly periodMs: number
-  readonly renewable: boolean
-  readonly entityId: string
-  readonly boundCidrs: readonly string[]
-  readonly noDefaultPolicy: boolean
-  readonly mount: string
-  readonly login?: LoginGrant
+export interface FoundToken {
+  readonly id: string
+  readonly row: TokenRow
 }
 
 /** A tree deeper than this costs every request of its leaves too much. */
 const maxDepth = 64
-const saltSchema = field('key')
-const accessorSchema = {
-  parse: (value: unknown) => ({ id: field('id').parse(value), accessor: field('accessor').parse(value) }),
-}
-const usesSchema = {
-  parse(value: unknown): number {
-    if (typeof value === 'object' && value !== null && 'left' in value && typeof value.left === 'number')
-      return value.left
-    throw new Error('not a row of uses')
-  },
-}
 
+/** One for all namespaces: ids are HMACs, which nobody can guess. Accessors are kept per namespace, as they are listed. */
 export class TokenStore {
   readonly #options: TokenStoreOptions
   readonly #view: SecretStorage
+  readonly #batch: BatchTokens
   readonly ids: SecretStorage
-  readonly accessors: SecretStorage
   readonly children: SecretStorage
   readonly uses: SecretStorage
   /** By the mount whose login made them. */
@@ -63,8 +43,8 @@ export class TokenStore {
   constructor(options: TokenStoreOptions) {
     this.#options = options
     this.#view = options.rows.view('ns/root/tokens/')
+    this.#batch = new BatchTokens(this.#view, options.random)
     this.ids = this.#view.at('id/')
-    this.accessors = this.#view.at('accessor/')
     this.children = this.#view.at('child/')
     this.uses = this.#view.at('uses/')
     this.logins = this.#view.at('login/')
@@ -74,7 +54,7 @@ export class TokenStore {
     return this.#key !== undefined
   }
 
-  /** Reads (at first: makes) the key of the HMACs. To be awaited before `idOf`. */
+  /** Reads (at first: makes) the key of the HMACs and that of batch tokens. To be awaited before `idOf`. */
   async open(): Promise<void> {
     const random = this.#options.random
     const text = await this.#view.transaction(async (tx) => {
@@ -84,13 +64,15 @@ export class TokenStore {
       tx.create(this.#view, 'salt', { key: made })
       return made
     })
+    await this.#batch.open()
     this.#key = Buffer.from(text, 'base64')
   }
 
-  /** Forgets the key; called when the server seals. */
+  /** Forgets the keys; called when the server seals. */
   close(): void {
     this.#key?.fill(0)
     this.#key = undefined
+    this.#batch.close()
   }
 
   idOf(token: string): string {
@@ -103,26 +85,54 @@ export class TokenStore {
     return `${this.ids.prefix}${id}`
   }
 
-  async create(wanted: NewToken): Promise<{ id: string; token: string; row: TokenRow }> {
-    const { random, rows } = this.#options
-    const token = wanted.token ?? `hvs.${base62(random, 24)}`
+  accessors(namespaceId: string): SecretStorage {
+    return this.#options.rows.view(`ns/${namespaceId}/tokens/accessor/`)
+  }
+
+  roles(namespaceId: string): TokenRoles {
+    return new TokenRoles(this.#options.rows, namespaceId)
+  }
+
+  isBatch(token: string): boolean {
+    return isBatchToken(token)
+  }
+
+  /** What a batch token says; undefined when it was not made here. Whether it is still alive is for the caller to find out. */
+  openBatch(token: string): TokenRow | undefined {
+    return this.#batch.unseal(token)
+  }
+
+  async create(wanted: NewToken): Promise<FoundToken & { readonly token: string }> {
+    if (wanted.type === 'batch') return this.#createBatch(wanted)
+    const { random, rows, due } = this.#options
+    const suffix = namespaceSuffix(wanted.namespace)
+    const token = wanted.token ?? `hvs.${base62(random, 24)}${suffix}`
     const id = this.idOf(token)
-    const accessor = base62(random, 24)
+    const accessor = base62(random, 24) + suffix
     const now = await rows.now()
     const row = await this.#view.transaction(async (tx) => {
       if (wanted.token !== undefined && (await tx.get(this.ids, id, tokenRowSchema))) {
         throw new Refusal(400, 'cannot create a token with a duplicate ID')
       }
-      const made = rowOf(wanted, accessor, now, await this.#ancestors(tx, wanted.parent))
+      const made = newTokenRow(wanted, accessor, now, await this.#ancestors(tx, wanted.parent))
       tx.create(this.ids, id, tokenRowJson(made))
-      tx.create(this.accessors, this.#accessorKey(accessor), { id, accessor })
+      tx.create(this.accessors(made.namespace), this.accessorKey(accessor), { id, accessor })
       if (made.ancestors[0] !== undefined) tx.create(this.children, `${made.ancestors[0]}/${id}`, {})
       if (made.numUses > 0) tx.create(this.uses, id, { left: made.numUses })
       if (made.login) tx.create(this.logins, `${made.mount}/${id}`, {})
-      if (made.expiresAt > 0) this.#options.due.add(tx, dueOf(id, made))
+      if (made.expiresAt > 0) due.add(tx, dueOf(id, made))
       return made
     })
     return { id, token, row }
+  }
+
+  async #createBatch(wanted: NewToken): Promise<FoundToken & { readonly token: string }> {
+    const now = await this.#options.rows.now()
+    const row = await this.#view.transaction(async (tx) =>
+      newTokenRow(wanted, '', now, await this.#ancestors(tx, wanted.parent)),
+    )
+    const token = this.#batch.seal(row)
+    return { id: this.idOf(token), token, row }
   }
 
   /** The parent's row is among the checks, so nobody is born below a token that is being revoked. */
@@ -134,29 +144,58 @@ export class TokenStore {
     return [parent, ...row.ancestors]
   }
 
-  /** The row of a token that is alive: not expired, not being closed, with all its ancestors. */
+  /** A token of either kind that is alive. */
+  async lookup(token: string): Promise<FoundToken | undefined> {
+    if (token === '') return undefined
+    const id = this.idOf(token)
+    const row = isBatchToken(token) ? await this.#alive(this.openBatch(token)) : await this.find(id)
+    return row && { id, row }
+  }
+
+  /** The row of a service token that is alive: not expired, not being closed, with all its ancestors. */
   async find(id: string): Promise<TokenRow | undefined> {
-    const row = await this.ids.get(id, tokenRowSchema)
-    if (!row || row.closing || (row.expiresAt > 0 && row.expiresAt <= (await this.#options.rows.now())))
-      return undefined
+    return this.#alive(await this.ids.get(id, tokenRowSchema))
+  }
+
+  async #alive(row: TokenRow | undefined): Promise<TokenRow | undefined> {
+    const { rows } = this.#options
+    if (!row || row.closing || (row.expiresAt > 0 && row.expiresAt <= (await rows.now()))) return undefined
     if (row.ancestors.length === 0) return row
-    const found = await this.#options.rows.read(row.ancestors.map((ancestor) => ({ key: this.rowKey(ancestor) })))
+    const found = await rows.read(row.ancestors.map((ancestor) => ({ key: this.rowKey(ancestor) })))
     return found.every((ancestor) => ancestor !== undefined) ? row : undefined
   }
 
-  async findByAccessor(accessor: string): Promise<{ id: string; row: TokenRow } | undefined> {
-    if (accessor === '') return undefined
-    const entry = await this.accessors.get(this.#accessorKey(accessor), accessorSchema)
+  async findByAccessor(accessor: string): Promise<FoundToken | undefined> {
+    const namespace = namespaceOfAccessor(accessor)
+    if (namespace === undefined) return undefined
+    const entry = await this.accessors(namespace).get(this.accessorKey(accessor), accessorSchema)
     const row = entry && (await this.find(entry.id))
     return row && { id: entry.id, row }
   }
 
-  /** `last` is where the next page begins; undefined at the end. */
-  async listAccessors(after: string | undefined, limit: number): Promise<{ accessors: string[]; last?: string }> {
-    const names = await this.accessors.list('', { depth: 'all', after, limit })
-    const rows = await Promise.all(names.map((name) => this.accessors.get(name, accessorSchema)))
+  /** In the order of their HMACs; `after` is an accessor of the page before. `last`: where the next page begins; undefined at the end. */
+  async listAccessors(
+    namespaceId: string,
+    after: string | undefined,
+    limit: number,
+  ): Promise<{ accessors: string[]; last?: string }> {
+    const view = this.accessors(namespaceId)
+    const from = after === undefined ? undefined : this.accessorKey(after)
+    const names = await view.list('', { depth: 'all', after: from, limit })
+    const rows = await Promise.all(names.map((name) => view.get(name, accessorSchema)))
     const accessors = rows.flatMap((row) => (row ? [row.accessor] : []))
-    return names.length < limit ? { accessors } : { accessors, last: names.at(-1) }
+    return names.length < limit ? { accessors } : { accessors, last: accessors.at(-1) }
+  }
+
+  /** What its entity adds to a token now; `identity` is that of its namespace. */
+  async identityPolicies(row: TokenRow, identity: EntitySource): Promise<readonly string[]> {
+    if (row.entityId === '') return []
+    const keys = [identity.entityKey(row.entityId), epochKey(row.namespace, 'groups')]
+    const [entity, groups] = await this.#options.rows.read(keys.map((key) => ({ key })))
+    if (entity === undefined || entity === 'same') return []
+    const version = groups === undefined || groups === 'same' ? '' : groups.version
+    const standing = await identity.standing(row.entityId, entity, version)
+    return standing.disabled ? [] : standing.policies
   }
 
   /** Uses left; undefined when they are not counted. */
@@ -176,13 +215,14 @@ export class TokenStore {
 
   /** Sets a new end and, for login tokens, today's grant. */
   renew(id: string, ttlMs: number, now: number, login?: LoginGrant): Promise<TokenRow> {
+    const { due } = this.#options
     return this.ids.transaction(async (tx) => {
       const row = await tx.get(this.ids, id, tokenRowSchema)
-      if (!row || row.closing) throw new Refusal(400, 'token not found')
+      if (!row || row.closing || (row.expiresAt > 0 && row.expiresAt <= now)) throw new Refusal(400, 'token not found')
       const next: TokenRow = { ...row, expiresAt: now + ttlMs, renewedAt: now, ...(login ? { login } : {}) }
       tx.put(this.ids, id, tokenRowJson(next))
-      if (row.expiresAt > 0) this.#options.due.remove(tx, dueOf(id, row))
-      this.#options.due.add(tx, dueOf(id, next))
+      if (row.expiresAt > 0) due.remove(tx, dueOf(id, row))
+      due.add(tx, dueOf(id, next))
       return next
     })
   }
@@ -193,55 +233,30 @@ export class TokenStore {
     if (!row || row.closing) throw new Refusal(403, 'permission denied')
   }
 
+  /** As `check`, for tokens of both kinds: a batch token has no row of its own and lives as long as its ancestors'. */
+  async checkAlive(tx: Tx, { id, row }: FoundToken): Promise<void> {
+    if (row.type === 'service') return this.check(tx, id)
+    for (const ancestor of row.ancestors) await this.check(tx, ancestor)
+  }
+
+  /** The id of the token whose revocation ends a token's leases; '' when only their time does. */
+  leaseHolder({ id, row }: FoundToken): string {
+    return row.type === 'service' ? id : (row.ancestors[0] ?? '')
+  }
+
   /** Takes the token and what points at it out of storage, in the caller's commit; its children stay. */
   erase(tx: Tx, id: string, row: TokenRow): void {
     tx.remove(this.ids, id)
-    tx.remove(this.accessors, this.#accessorKey(row.accessor))
+    tx.remove(this.accessors(row.namespace), this.accessorKey(row.accessor))
     if (row.ancestors[0] !== undefined) tx.remove(this.children, `${row.ancestors[0]}/${id}`)
     if (row.numUses > 0) tx.remove(this.uses, id)
     if (row.login) tx.remove(this.logins, `${row.mount}/${id}`)
     if (row.expiresAt > 0) this.#options.due.remove(tx, dueOf(id, row))
   }
 
-  #accessorKey(accessor: string): string {
+  accessorKey(accessor: string): string {
     return this.idOf(`accessor:${accessor}`)
   }
 }
 
-function rowOf(wanted: NewToken, accessor: string, now: number, ancestors: readonly string[]): TokenRow {
-  return {
-    format: 1,
-    accessor,
-    ancestors,
-    policies: wanted.policies,
-    path: wanted.path,
-    meta: wanted.meta,
-    displayName: wanted.displayName,
-    numUses: wanted.numUses,
-    createdAt: now,
-    creationTtlMs: wanted.ttlMs,
-    expiresAt: wanted.ttlMs > 0 ? now + wanted.ttlMs : 0,
-    explicitMaxTtlMs: wanted.explicitMaxTtlMs,
-    periodMs: wanted.periodMs,
-    renewable: wanted.renewable && wanted.ttlMs > 0,
-    renewedAt: 0,
-    entityId: wanted.entityId,
-    type: 'service',
-    boundCidrs: wanted.boundCidrs,
-    noDefaultPolicy: wanted.noDefaultPolicy,
-    mount: wanted.mount,
-    ...(wanted.login ? { login: wanted.login } : {}),
-  }
-}
-
 const dueOf = (id: string, row: TokenRow): Due => ({ at: row.expiresAt, kind: 'token', id })
-
-function field(name: string) {
-  return {
-    parse(value: unknown): string {
-      const text: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
-      if (typeof text !== 'string') throw new Error(`no ${name}`)
-      return text
-    },
-  }
-}

@@ -18,32 +18,27 @@ export interface TtlRequest {
   readonly now: number
 }
 
-/** Refuses (400) a renewal past the maximum. */
+/** Refuses (400) a renewal past the maximum. Warnings say what was asked for and what was left. */
 export function tokenTtl(request: TtlRequest): { ttlMs: number; warnings: string[] } {
+  const { periodMs, explicitMaxTtlMs } = request
   const warnings: string[] = []
-  const max = smallest(request.maxTtlMs, request.roleMaxTtlMs, request.explicitMaxTtlMs)
-  const age = request.now - request.issuedAt
-  let ttlMs: number
-  let limit: number
-  if (request.periodMs > 0) {
-    ttlMs = request.periodMs
-    if (ttlMs > request.maxTtlMs) {
-      ttlMs = request.maxTtlMs
-      warnings.push(
-        `period of "${formatGoDuration(request.periodMs)}" exceeded the effective max_ttl of "${formatGoDuration(ttlMs)}"; period value is capped accordingly`,
-      )
-    }
-    limit = request.explicitMaxTtlMs
-  } else {
-    ttlMs = request.wantedMs || request.roleTtlMs || request.defaultTtlMs
-    limit = max
+  const max = smallest(request.maxTtlMs, request.roleMaxTtlMs, explicitMaxTtlMs)
+  const periodic = periodMs > 0
+  let ttlMs = periodic ? periodMs : request.wantedMs || request.roleTtlMs || request.defaultTtlMs
+  if (periodic && periodMs > max) {
+    ttlMs = max
+    warnings.push(
+      `period of "${formatGoDuration(periodMs)}" exceeded the effective max_ttl of "${formatGoDuration(max)}"; period value is capped accordingly`,
+    )
   }
+  // A period escapes every maximum but the explicit one.
+  const limit = periodic ? explicitMaxTtlMs : max
   if (limit > 0) {
-    const left = limit - age
+    // Vault counts in whole seconds.
+    const left = limit - (wholeSeconds(request.now) - wholeSeconds(request.issuedAt))
     if (left <= 0) throw new Refusal(400, 'past the max TTL, cannot renew')
     if (ttlMs > left) {
-      // A default that does not fit is cut without a word, as nobody asked for it.
-      if (request.wantedMs > 0 || request.roleTtlMs > 0 || request.periodMs > 0) warnings.push(cappedTtl(ttlMs, limit))
+      warnings.push(cappedTtl(ttlMs, left))
       ttlMs = left
     }
   }
@@ -51,3 +46,4 @@ export function tokenTtl(request: TtlRequest): { ttlMs: number; warnings: string
 }
 
 const smallest = (...values: number[]) => Math.min(...values.filter((value) => value > 0))
+const wholeSeconds = (ms: number) => Math.floor(ms / 1000) * 1000

@@ -10,6 +10,12 @@ beforeEach(async () => {
 })
 afterEach(() => server.close())
 
+/** A token without root that may do anything at auth/token/. */
+async function sudoer(): Promise<string> {
+  await server.policy('sudoer', 'path "auth/token/*" { capabilities = ["create", "update", "sudo"] }')
+  return server.token(['sudoer'])
+}
+
 const create = (body: unknown, token?: string) => server.call('POST', 'auth/token/create', body, token)
 const alive = async (token: string) =>
   (await server.call('GET', 'auth/token/lookup-self', undefined, token)).status === 200
@@ -37,14 +43,14 @@ describe('a new token', () => {
   })
 
   it.each([
-    [{ policies: ['root'] }, 'root tokens may not be created without parent token being root'],
+    [{ policies: ['root'] }, 'child policies must be subset of parent'],
     [{ policies: ['rw'] }, 'child policies must be subset of parent'],
     [{ id: 'chosen' }, 'root or sudo privileges required to specify token id'],
     [{ no_parent: true }, 'root or sudo privileges required to create orphan token'],
     [{ period: '1h' }, 'root or sudo privileges required to create periodic token'],
     [{ num_uses: -1 }, 'number of uses cannot be negative'],
-    [{ type: 'batch' }, 'batch tokens are not supported by this server'],
-    [{ type: 'x' }, 'invalid \'token_type\' value "x"'],
+    [{ type: 'x' }, "invalid 'token_type' value"],
+    [{ policies: 'response-wrapping' }, 'child policies must be subset of parent'],
     [{ entity_alias: 'x' }, "'entity_alias' is only allowed in combination with token role"],
     [{ ttl: 'soon' }, 'error converting input for field "ttl"'],
   ])('%j is refused for a token without sudo', async (body, error) => {
@@ -52,6 +58,66 @@ describe('a new token', () => {
     const answer = await create(body, maker)
     expect(answer.status).toBe(400)
     expect(answer.body.errors[0]).toContain(error)
+  })
+
+  it.each([
+    [{ policies: ['root'] }, 'root tokens may not be created without parent token being root'],
+    [{ policies: ['response-wrapping'] }, 'cannot assign policy "response-wrapping"'],
+    [{ id: 'a b' }, 'custom token ID has characters that are not printable'],
+    [{ id: 'hvs.made' }, "custom token ID cannot have a '.' in the value"],
+    [{ id: 'x'.repeat(513) }, 'custom token ID has characters that are not printable'],
+  ])('%j is refused even with sudo', async (body, error) => {
+    const token = await sudoer()
+    expect(await create(body, token)).toMatchObject({ status: 400, body: { errors: [error] } })
+  })
+
+  it.each([
+    [{ policies: ['other', 'Other ', ''] }, ['default', 'other']],
+    [{ policies: 'b,a' }, ['a', 'b', 'default']],
+    [{ policies: ['other'], no_default_policy: true }, ['other']],
+    [{ policies: ['default'], no_default_policy: true }, []],
+  ])('with sudo may have any policies: %j', async (body, policies) => {
+    const answer = await create(body, await sudoer())
+    expect(answer.body.auth.policies).toEqual(policies)
+  })
+
+  it('with root among its policies has no others', async () => {
+    expect((await create({ policies: ['b', 'root', 'a'] })).body.auth.policies).toEqual(['root'])
+  })
+
+  it('is named for its caller by what is safe in logs', async () => {
+    const named = async (name: string) => {
+      const made = await create({ display_name: name })
+      return (await server.call('GET', 'auth/token/lookup-self', undefined, made.body.auth.client_token)).body.data
+        .display_name
+    }
+    expect(await named('')).toBe('token')
+    expect(await named('a b/c\u0000é!')).toBe('token-a-b-c--')
+    expect(await named('a!')).toBe('token-a')
+  })
+
+  it('of a bound token is bound to the same addresses, an orphan is not', async () => {
+    await server.call('POST', 'auth/token/roles/here', {
+      token_bound_cidrs: '0.0.0.0/0,::/0',
+      allowed_policies: 'sudoer',
+    })
+    await sudoer()
+    const bound = (await server.call('POST', 'auth/token/create/here', {})).body.auth.client_token
+    const cidrs = async (body: object) => {
+      const made = await create(body, bound)
+      return (await server.call('POST', 'auth/token/lookup', { token: made.body.auth.client_token })).body.data
+        .bound_cidrs
+    }
+    expect(await cidrs({})).toEqual(['0.0.0.0/0', '::/0'])
+    expect(await cidrs({ no_parent: true })).toBeUndefined()
+  })
+
+  it('of an orphan has that orphan as parent and dies with it', async () => {
+    const orphan = await server.token(['maker'], { no_parent: true })
+    const made = await create({}, orphan)
+    expect(made.body.auth.orphan).toBe(false)
+    await server.call('POST', 'auth/token/revoke', { token: orphan })
+    expect(await alive(made.body.auth.client_token)).toBe(false)
   })
 
   it("inherits its parent's policies, and `default` only from one that has it", async () => {
@@ -83,6 +149,13 @@ describe('a new token', () => {
       'expiring root tokens cannot create non-expiring root tokens',
     ])
     expect((await create({ ttl: '30m' }, root)).body.auth.lease_duration).toBe(1800)
+    expect((await create({ period: '30m' }, root)).body.auth.lease_duration).toBe(1800)
+  })
+
+  it('of root lives as long as its explicit maximum says', async () => {
+    const { auth, warnings } = (await create({ explicit_max_ttl: '2h' })).body
+    expect(auth).toMatchObject({ policies: ['root'], lease_duration: 7200, renewable: true })
+    expect(warnings).toBeNull()
   })
 })
 
@@ -102,7 +175,7 @@ describe('the life of a token', () => {
     await server.clock.advance(hour / 2)
     const capped = await server.call('POST', 'auth/token/renew', { token, increment: '5h' })
     expect(capped.body.auth.lease_duration).toBe(7200)
-    expect(capped.body.warnings[0]).toContain('exceeded the effective max_ttl of "3h0m0s"')
+    expect(capped.body.warnings[0]).toContain('TTL of "5h0m0s" exceeded the effective max_ttl of "2h0m0s"')
     await server.clock.advance(2 * hour + 2000)
     expect(await alive(token)).toBe(false)
   })
@@ -214,6 +287,45 @@ describe('revocation', () => {
       const token = answer.body.auth?.client_token
       if (token) expect(await alive(token)).toBe(false)
     }
+  })
+})
+
+describe('accessors', () => {
+  const list = (query = '') => server.call('LIST', `auth/token/accessors${query}`)
+
+  it('are listed whole and by pages, for sudo only', async () => {
+    for (let i = 0; i < 5; i += 1) await create({ policies: ['rw'] })
+    const all: string[] = (await list()).body.data.keys
+    expect(all.length).toBe(6)
+    const first: string[] = (await list('?limit=4')).body.data.keys
+    const rest: string[] = (await list(`?after=${first.at(-1)}&limit=4`)).body.data.keys
+    expect([...first, ...rest]).toEqual(all)
+    await server.policy('lister', 'path "auth/token/accessors/*" { capabilities = ["list"] }')
+    const lister = await server.token(['lister'])
+    expect((await server.call('LIST', 'auth/token/accessors', undefined, lister)).status).toBe(403)
+  })
+
+  it.each(['', 'nobody', '../../x', 'a.b.c', 'x.root', 'a/b', 'a\u0000'])('%j is nobody', async (accessor) => {
+    const error = (text: string) => (accessor === '' ? 'missing accessor' : text)
+    const ask = (what: string) => server.call('POST', `auth/token/${what}-accessor`, { accessor })
+    expect((await ask('lookup')).body.errors).toEqual([error('invalid accessor')])
+    expect(await ask('renew')).toMatchObject({ status: 400, body: { errors: [error('invalid accessor')] } })
+    const revoked = await ask('revoke')
+    if (accessor === '') expect(revoked).toMatchObject({ status: 400, body: { errors: ['missing accessor'] } })
+    else expect(revoked).toMatchObject({ status: 200, body: { warnings: ['No token found with this accessor'] } })
+  })
+})
+
+describe('a request that takes its own token away', () => {
+  it('gets no lease for it', async () => {
+    const token = await server.token(['rw'])
+    server.world.during = async () => {
+      await server.call('POST', 'auth/token/revoke', { token })
+    }
+    const answer = await server.call('GET', 'test/creds/db', undefined, token)
+    expect(answer.status).toBeGreaterThanOrEqual(400)
+    await server.clock.advance(400_000)
+    expect(server.world.alive.size).toBe(0)
   })
 })
 

@@ -104,8 +104,9 @@ const auth: AuditedAuth = {
   displayName: 'kubernetes-default-my-app',
   policies: ['app', 'default'],
   tokenPolicies: ['app', 'default'],
+  identityPolicies: [],
   noDefaultPolicy: false,
-  policyResults: { allowed: true, granting: [{ name: 'app', type: 'acl' }] },
+  policyResults: { allowed: true, granting: [{ name: 'app', namespace: { id: 'root', path: '' }, type: 'acl' }] },
   metadata: { role: 'my-app-role' },
   entityId: '',
   tokenType: 'service',
@@ -301,6 +302,8 @@ describe('refusal', () => {
     setOpenable(false)
     await broker.refresh()
     await expect(broker.request(request())).rejects.toMatchObject({ status: 500 })
+    await clock.advance(0)
+    expect(broker.stats()).toMatchObject([{ state: 'not open', dropped: 1, lastError: 'no such folder' }])
     setOpenable(true)
     await clock.advance(1000)
     await expect(broker.request(request())).rejects.toMatchObject({ status: 500 })
@@ -417,7 +420,10 @@ describe('devices', () => {
     [{ type: 'syslog' }, 'unknown backend type: "syslog"'],
     [{ type: 'constructor' }, 'unknown backend type: "constructor"'],
     [{ type: 'memory', options: { log_raw: 'maybe' } }, 'log_raw must be true or false'],
-    [{ type: 'memory', options: { format: 'jsonx' } }, 'unknown format type "jsonx"'],
+    [
+      { type: 'memory', options: { format: 'jsonx' } },
+      'format "jsonx" is not supported: lines are written as JSON (format "json")',
+    ],
   ])('%j is refused', async (options, message) => {
     const { broker, rows } = setUp()
     await expect(broker.enable('x', options)).rejects.toMatchObject({ status: 400, message })
@@ -439,5 +445,261 @@ describe('devices', () => {
     await broker.enable('mem', { type: 'memory' })
     await broker.reopen()
     expect(device().reopened).toBe(1)
+  })
+})
+
+describe('filters and the fallback', () => {
+  const enable = (broker: AuditBroker, name: string, options: Record<string, string>) =>
+    broker.enable(name, { type: 'memory', options: { name, ...options } })
+
+  it('a device with a filter gets what fits; what none wants passes, or goes to the fallback', async () => {
+    const { broker, device } = setUp()
+    await enable(broker, 'reads', { filter: 'operation == read' })
+    await broker.request(request())
+    expect(device('reads').records).toHaveLength(0)
+    await enable(broker, 'rest', { fallback: 'true' })
+    await broker.request(request({ operation: 'read' }))
+    await broker.exchange(request(), response())
+    expect(device('reads').records.map((r) => r['request'].operation)).toEqual(['read'])
+    expect(device('rest').records.map((r) => r['type'])).toEqual(['request', 'response'])
+  })
+
+  it('the fallback takes what the others refuse; when it refuses too the request is refused', async () => {
+    const { broker, device } = setUp()
+    await enable(broker, 'one', {})
+    await enable(broker, 'rest', { fallback: 'true' })
+    device('one').mode = 'refuse'
+    await broker.request(request())
+    expect(device('rest').records).toHaveLength(1)
+    device('rest').mode = 'refuse'
+    await expect(broker.request(request())).rejects.toMatchObject({ status: 500 })
+  })
+
+  it('there is one fallback, and it has no filter', async () => {
+    const { broker } = setUp()
+    await enable(broker, 'rest', { fallback: 'true' })
+    await expect(enable(broker, 'other', { fallback: 'true' })).rejects.toMatchObject({
+      status: 400,
+      message: 'there is a fallback audit device already: rest/',
+    })
+    await broker.disable('rest')
+    await enable(broker, 'other', { fallback: 'true' })
+    await expect(enable(broker, 'x', { fallback: 'true', filter: 'path == a' })).rejects.toMatchObject({
+      status: 400,
+      message: 'cannot configure a fallback device with a filter',
+    })
+  })
+})
+
+describe('what a device did not take', () => {
+  it('is counted, and told of in its own chain as soon as it takes lines again', async () => {
+    const { broker, device, clock } = setUp()
+    await broker.enable('mem', { type: 'memory', options: { name: 'mem' } })
+    await broker.enable('two', { type: 'memory', options: { name: 'two' } })
+    await broker.request(request())
+    device('mem').mode = 'refuse'
+    await broker.exchange(request(), response())
+    await clock.advance(0)
+    expect(broker.stats()).toMatchObject([
+      { path: 'mem/', type: 'memory', state: 'ok', dropped: 2, failures: 1, lastError: 'disk full' },
+      { path: 'two/', dropped: 0 },
+    ])
+    device('mem').mode = 'ok'
+    await clock.advance(60_000)
+    await broker.request(request())
+    await clock.advance(0)
+    const told = device('mem')
+      .lines.map((line) => JSON.parse(line))
+      .filter((line) => line.event === 'dropped')
+    expect(told).toEqual([
+      expect.objectContaining({ type: 'chain', lines: 2, from: expect.any(String), to: expect.any(String) }),
+    ])
+    await broker.request(request())
+    await clock.advance(0)
+    expect(device('mem').lines.filter((line) => line.includes('"dropped"'))).toHaveLength(1)
+  })
+
+  it('does not pile up: behind a blocked device nothing waits, one that keeps failing is left alone for a while', async () => {
+    const { broker, device, clock, rows } = setUp()
+    await broker.enable('mem', { type: 'memory' })
+    await broker.request(request())
+    device().mode = 'refuse'
+    for (let i = 0; i < 3; i += 1) await expect(broker.request(request())).rejects.toThrow()
+    const kept = rows.rows.size
+    device().mode = 'ok'
+    await expect(broker.request(request())).rejects.toThrow()
+    expect(rows.rows.size, 'no row for each failure').toBe(kept)
+    await clock.advance(200)
+    await broker.request(request())
+    device().mode = 'hang'
+    const waiting = Promise.allSettled([broker.request(request())])
+    await clock.advance(2000)
+    await waiting
+    for (let i = 0; i < 100; i += 1) await expect(broker.request(request())).rejects.toThrow()
+    expect(broker.stats()).toMatchObject([{ state: 'blocked', waiting: 0 }])
+    device().mode = 'ok'
+    device().release?.()
+    await clock.advance(0)
+    expect(broker.stats()).toMatchObject([{ state: 'ok' }])
+  })
+
+  it('a queue has an end', async () => {
+    const { broker, device } = setUp()
+    await broker.enable('mem', { type: 'memory' })
+    await broker.request(request())
+    device().mode = 'hang'
+    const big = request({ data: { n: new RawJson(`[${'1,'.repeat(3_000_000)}1]`) } })
+    const first = broker.request(request())
+    await new Promise((resolve) => setImmediate(resolve))
+    const waiting = Array.from({ length: 6 }, () => broker.request(big))
+    const outcome = Promise.allSettled([first, ...waiting])
+    await expect(broker.request(request())).rejects.toMatchObject({ status: 500 })
+    device().mode = 'ok'
+    device().release?.()
+    expect((await outcome).every((result) => result.status === 'fulfilled')).toBe(true)
+  })
+})
+
+describe('checkpoints', () => {
+  it('come once a minute while there is something new, list all heads, and are signed', async () => {
+    const { broker, device, clock } = setUp()
+    await broker.enable('mem', { type: 'memory', options: { name: 'mem' } })
+    await broker.enable('two', { type: 'memory', options: { name: 'two' } })
+    await broker.request(request())
+    await clock.advance(60_000)
+    const found = () => device('mem').lines.filter((line) => line.includes('"event":"checkpoint"'))
+    expect(found()).toHaveLength(1)
+    const line = JSON.parse(found()[0] ?? '')
+    expect(
+      Object.values<{ device: string }>(line.heads)
+        .map((head) => head.device)
+        .sort(),
+    ).toEqual(['mem/', 'two/'])
+    const publicKey = (await broker.evidence())?.publicKey ?? ''
+    expect(line).toMatchObject({
+      lines: 2,
+      public_key: publicKey,
+      signature: expect.stringMatching(/^[A-Za-z0-9+/]{86}==$/),
+    })
+    await clock.advance(600_000)
+    expect(found(), 'nothing new').toHaveLength(1)
+    await broker.checkpoint()
+    expect(found()).toHaveLength(1)
+    await broker.request(request())
+    await broker.checkpoint()
+    expect(found()).toHaveLength(2)
+  })
+
+  it('let old chains that are over be forgotten, but no living one', async () => {
+    const { rows, broker, clock } = setUp()
+    await broker.enable('mem', { type: 'memory' })
+    await broker.request(request())
+    await broker.close()
+    await broker.refresh()
+    await broker.request(request())
+    const chains = async () => (await readEvidence(rows))?.heads.map((head) => head.closed)
+    await clock.advance(60_000)
+    expect((await chains())?.sort()).toEqual([false, true])
+    await clock.advance(25 * 3_600_000)
+    await broker.request(request())
+    await clock.advance(60_000)
+    expect(await chains()).toEqual([false])
+    await clock.advance(30 * 24 * 3_600_000)
+    expect(await chains()).toEqual([false])
+  })
+})
+
+describe('devices of the configuration', () => {
+  const declared = (options: Record<string, string>) => [{ path: 'conf', type: 'memory', options }]
+
+  it('are made, changed with their salt kept, and removed; the API can do neither', async () => {
+    const { rows, broker, device } = setUp()
+    await broker.declare(declared({ name: 'one' }))
+    await broker.request(request())
+    const hash = await broker.hash('conf', 'x')
+    const commits = rows.commits
+    await broker.declare(declared({ name: 'one' }))
+    expect(rows.commits, 'nothing to do').toBe(commits)
+    await broker.declare(declared({ name: 'two', prefix: 'p' }))
+    await broker.request(request())
+    expect(device('two').lines.at(-1)).toMatch(/^p\{/)
+    expect(await broker.hash('conf', 'x')).toBe(hash)
+    await expect(broker.disable('conf')).rejects.toMatchObject({ status: 400 })
+    await expect(broker.enable('conf', { type: 'memory' })).rejects.toMatchObject({ message: 'path already in use' })
+    await broker.enable('api', { type: 'memory', options: { name: 'api' } })
+    await broker.declare([])
+    expect((await broker.list()).map(({ path }) => path)).toEqual(['api/'])
+  })
+
+  it('of which one is wrong change nothing', async () => {
+    const { broker, rows } = setUp()
+    const wrong = { path: 'b', type: 'memory', options: { filter: 'x' } }
+    await expect(broker.declare([...declared({}), wrong])).rejects.toMatchObject({ status: 400 })
+    await expect(broker.declare([{ path: 'b', type: 'nonsense' }])).rejects.toMatchObject({ status: 400 })
+    expect(rows.rows.size).toBe(0)
+  })
+})
+
+describe('more of a line', () => {
+  it('names identity policies, the namespaces of what granted, and the wrapping token as hashes', async () => {
+    const { broker, device } = setUp()
+    await broker.enable('mem', { type: 'memory' })
+    const team = { id: 'abc123', path: 'team/' }
+    const granted = { allowed: true, granting: [{ name: 'p', namespace: team, type: 'acl' }] }
+    const asked = request({
+      namespace: team,
+      auth: { ...auth, identityPolicies: ['by-group'], policyResults: granted },
+    })
+    const wrap = {
+      token: 'hvs.canary-wrap',
+      accessor: 'canary-wrap-accessor',
+      ttlMs: 60_000,
+      createdAt: Date.UTC(2026, 0, 2),
+      creationPath: 'secret/data/app',
+      wrappedAccessor: 'canary-wrapped',
+    }
+    await broker.response(asked, response({ wrap }))
+    const [line] = device().records
+    expect(line?.['auth']).toMatchObject({
+      identity_policies: ['by-group'],
+      policy_results: {
+        granting_policies: [{ name: 'p', namespace_id: 'abc123', namespace_path: 'team/', type: 'acl' }],
+      },
+    })
+    expect(line?.['request'].namespace).toEqual({ id: 'abc123', path: 'team/' })
+    expect(line?.['response'].wrap_info).toEqual({
+      ttl: 60,
+      token: await broker.hash('mem', 'hvs.canary-wrap'),
+      accessor: await broker.hash('mem', 'canary-wrap-accessor'),
+      creation_time: '2026-01-02T00:00:00.000Z',
+      creation_path: 'secret/data/app',
+      wrapped_accessor: await broker.hash('mem', 'canary-wrapped'),
+    })
+    expect(device().lines.join('')).not.toContain('canary')
+  })
+
+  it.each([
+    [{ prefix: 'a\nb' }, 'prefix must be a single line'],
+    [{ exclude: '[]' }, /^the option "exclude" is not supported/],
+    [{ format: 'xml' }, 'unknown format type "xml"'],
+    [{ fallback: 'x' }, 'fallback must be true or false'],
+  ])('options %j are refused', async (options, message) => {
+    const { broker } = setUp()
+    await expect(broker.enable('x', { type: 'memory', options })).rejects.toMatchObject({
+      status: 400,
+      message: message instanceof RegExp ? expect.stringMatching(message) : message,
+    })
+  })
+
+  it.each(['', '/', 'a//b', 'x'.repeat(300), 'a\u0000b'])('path %j is refused', async (path) => {
+    const { broker } = setUp()
+    await expect(broker.enable(path, { type: 'memory' })).rejects.toMatchObject({ status: 400 })
+  })
+
+  it('a path above or below another is in use', async () => {
+    const { broker } = setUp()
+    await broker.enable('a/b', { type: 'memory' })
+    await expect(broker.enable('a', { type: 'memory' })).rejects.toMatchObject({ message: 'path already in use' })
+    await expect(broker.enable('a/b/c', { type: 'memory' })).rejects.toMatchObject({ message: 'path already in use' })
   })
 })

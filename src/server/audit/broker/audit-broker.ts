@@ -1,29 +1,26 @@
 /** Writes what happens to every audit device, hashed, chained and grouped; refuses the request when none takes it. */
 import type { Clock } from '../../../lib/clock.ts'
 import { HmacSha256 } from '../../../lib/hmac-sha256/hmac-sha256.ts'
-import type { JsonObject } from '../../../lib/json/value.ts'
 import type { Logger } from '../../../lib/log.ts'
-import { type RandomBytes, uuid } from '../../../lib/random.ts'
+import type { RandomBytes } from '../../../lib/random.ts'
 import type { AuditedRequest, AuditedResponse, Auditor } from '../../contracts/audit.ts'
-import type { AuditDeviceType } from '../../contracts/devices.ts'
-import { epochKey, rootNamespace } from '../../contracts/epochs.ts'
+import type { AuditDevice, AuditDeviceType } from '../../contracts/devices.ts'
 import { Refusal } from '../../contracts/request.ts'
-import type { Rows, SecretStorage, Tx } from '../../contracts/secret-storage.ts'
-import { exchangeLines, type LineOptions, requestLine, responseLine, TimeTexts } from './audit-line.ts'
-import {
-  allKeys,
-  chainKey,
-  chainSchema,
-  chainView,
-  type DeviceRow,
-  deviceSchema,
-  deviceView,
-  headersSchema,
-  readEvidence,
-  settingsView,
-} from './audit-rows.ts'
-import { ChainedDevice, type ChainLog } from './chained-device.ts'
+import type { Rows } from '../../contracts/secret-storage.ts'
+import { exchangeLines, type LineOptions, lineOptions, requestLine, responseLine } from './audit-line.ts'
+import { type AuditMetrics, type Lines, observe, observeAll } from './audit-metrics.ts'
+import { chainKey, type DeviceRow, type Evidence, readEvidence } from './audit-rows.ts'
+import { createChainLog } from './chain/chain-log.ts'
+import { ChainWriter } from './chain/chain-writer.ts'
+import { ChainedDevice } from './chain/chained-device.ts'
+import { type CheckpointKey, checkpointKey } from './chain/checkpoint-key.ts'
+import { DeviceTally } from './chain/device-tally.ts'
+import { type DeclaredDevice, declaredDevices } from './declared-devices.ts'
+import { type DeviceOptions, readDeviceOptions } from './device-options.ts'
+import { DeviceTable, devicePath, type EnableOptions } from './device-table.ts'
+import type { AuditFilter } from './filter.ts'
 import { LineHasher } from './line-hasher.ts'
+import { openDevice } from './open-device.ts'
 
 export interface AuditBrokerOptions {
   readonly rows: Rows
@@ -35,6 +32,8 @@ export interface AuditBrokerOptions {
   readonly node: string
   readonly deadlineMs?: number
   readonly headMs?: number
+  readonly checkpointMs?: number
+  readonly metrics?: AuditMetrics
 }
 
 export interface DeviceInfo {
@@ -46,73 +45,136 @@ export interface DeviceInfo {
   readonly local: boolean
 }
 
-export interface EnableOptions {
+/** How a device does, in this process, since it started. */
+export interface DeviceStats {
+  readonly path: string
   readonly type: string
-  readonly description?: string
-  readonly options?: Readonly<Record<string, string>>
-  readonly local?: boolean
+  readonly state: 'ok' | 'blocked' | 'not open'
+  readonly written: number
+  /** Lines that the device did not take; in its chain they are told of as soon as it takes lines again. */
+  readonly dropped: number
+  /** Writes that failed. */
+  readonly failures: number
+  /** Requests whose lines wait for it now. */
+  readonly waiting: number
+  readonly lastError?: string
 }
 
 interface Live {
+  readonly path: string
   readonly row: DeviceRow
   readonly hasher: LineHasher
   readonly out: ChainedDevice | undefined
+  readonly filter: AuditFilter | undefined
+  readonly fallback: boolean
+  readonly tally: DeviceTally
+  readonly timers: ReturnType<AuditMetrics['auditDevice']> | undefined
   line: LineOptions
+}
+
+/** Lines for a device with these options. */
+type TextOf = (options: LineOptions) => string[]
+
+interface Entry {
+  readonly lines: Lines
+  readonly text: TextOf
+  /** Monotonic. */
+  readonly begun: number
 }
 
 /** How often a device that could not be opened is tried again, at most. */
 const retryMs = 1000
+/** What a write, an opening and a closing may take. */
+const defaultDeadlineMs = 2000
 
 export class AuditBroker implements Auditor {
   readonly #options: AuditBrokerOptions
-  readonly #devices: SecretStorage
-  readonly #settings: SecretStorage
-  readonly #epochs: SecretStorage
-  #live = new Map<string, Live>()
-  /** Under the key of all chains. */
-  #chainHmac: HmacSha256 | undefined
+  readonly #table: DeviceTable
+  #live: readonly Live[] = []
+  /** No device has a filter or is a fallback. */
+  #plain = true
+  #keys: { readonly hmac: HmacSha256; readonly signer: CheckpointKey } | undefined
   /** Refreshes run one after another. */
   #refreshing: Promise<void> = Promise.resolve()
   #triedAt = Number.NEGATIVE_INFINITY
+  /** There were devices when they were closed: nothing may pass unrecorded until they are open again. */
+  #closed = false
 
   constructor(options: AuditBrokerOptions) {
     this.#options = options
-    this.#devices = deviceView(options.rows)
-    this.#settings = settingsView(options.rows)
-    this.#epochs = options.rows.view(epochKey(rootNamespace.id, 'audit').slice(0, -'audit'.length))
+    this.#table = new DeviceTable(options.rows, options.random)
   }
 
   request(request: AuditedRequest): Promise<void> {
-    return this.#write('request', (line) => [requestLine(request, line)])
+    return this.#write('request', request, (line) => [requestLine(request, line)])
   }
 
   response(request: AuditedRequest, response: AuditedResponse): Promise<void> {
-    return this.#write('response', (line) => [responseLine(request, response, line)])
+    return this.#write('response', request, (line) => [responseLine(request, response, line)])
   }
 
   exchange(request: AuditedRequest, response: AuditedResponse): Promise<void> {
-    return this.#write('request', (line) => exchangeLines(request, response, line))
+    return this.#write('exchange', request, (line) => exchangeLines(request, response, line))
   }
 
-  /** The first device that takes the lines is enough; the others get them too. */
-  async #write(what: string, lines: (options: LineOptions) => string[]): Promise<void> {
-    if (this.#live.size === 0) return
-    const writes = [...this.#live.values()].map(({ line, out }) => (out ? out.write(lines(line)) : this.#notOpen()))
+  async #write(lines: Lines, request: AuditedRequest, text: TextOf): Promise<void> {
+    const { clock, metrics } = this.#options
+    const begun = clock.monotonic()
+    let accepted = false
     try {
-      await (writes.length === 1 ? writes[0] : Promise.any(writes))
-    } catch (error) {
+      await this.#accept(request, { lines, text, begun })
+      accepted = true
+    } catch (cause) {
       // Each device has logged its own reason.
-      throw new Refusal(500, `failed to audit ${what}, cannot continue: no audit device accepts it`, { cause: error })
+      const what = lines === 'response' ? lines : 'request'
+      throw new Refusal(500, `failed to audit ${what}, cannot continue: no audit device accepts it`, { cause })
+    } finally {
+      if (metrics) observeAll(metrics, lines, clock.monotonic() - begun, accepted)
     }
   }
 
-  #notOpen(): Promise<void> {
-    const now = this.#options.clock.monotonic()
+  /** The first device that takes the lines is enough; the others get them too. What none wants, by filter, passes. */
+  async #accept(request: AuditedRequest, entry: Entry): Promise<void> {
+    if (this.#closed) throw new Error('the audit devices are closed')
+    const takers = this.#plain ? this.#live : this.#live.filter((live) => !live.fallback && wants(live, request))
+    try {
+      if (takers.length === 1 && takers[0]) await this.#to(takers[0], entry)
+      else if (takers.length > 1) await Promise.any(takers.map((live) => this.#to(live, entry)))
+      else if (!this.#plain) await this.#toFallback(entry)
+    } catch (error) {
+      if (this.#plain || takers.length === 0 || !(await this.#fallbackTakes(entry))) throw error
+    }
+  }
+
+  async #to({ line, out, tally, timers }: Live, { lines, text, begun }: Entry): Promise<void> {
+    if (!out) return this.#notOpen(tally, text(line).length)
+    await out.write(text(line))
+    if (timers) observe(timers, lines, this.#options.clock.monotonic() - begun)
+  }
+
+  async #toFallback(entry: Entry): Promise<void> {
+    const fallback = this.#live.find((live) => live.fallback)
+    if (fallback) await this.#to(fallback, entry)
+  }
+
+  async #fallbackTakes(entry: Entry): Promise<boolean> {
+    const fallback = this.#live.find((live) => live.fallback)
+    return (
+      fallback !== undefined &&
+      this.#to(fallback, entry).then(
+        () => true,
+        () => false,
+      )
+    )
+  }
+
+  #notOpen(tally: DeviceTally, lines: number): Promise<void> {
+    const { clock, log } = this.#options
+    const now = clock.monotonic()
+    tally.drop(lines, clock.now())
     if (now - this.#triedAt >= retryMs) {
       this.#triedAt = now
-      this.refresh().catch((error: unknown) => {
-        this.#options.log.warn('audit.refresh_failed', { error: String(error) })
-      })
+      this.refresh().catch((error: unknown) => log.warn('audit.refresh_failed', { error: String(error) }))
     }
     return Promise.reject(new Error('the audit device is not open'))
   }
@@ -125,37 +187,60 @@ export class AuditBroker implements Auditor {
   }
 
   async #refresh(): Promise<void> {
-    const headers = new Map(Object.entries(await this.headers()))
-    const next = new Map<string, Live>()
-    for (const path of await allKeys(this.#devices)) {
-      const row = await this.#devices.get(path, deviceSchema)
-      if (!row) continue
-      const known = this.#live.get(path)
-      const live = known?.out && known.row.salt === row.salt ? known : await this.#open(path, row)
-      live.line = lineOptions(row, live.hasher, headers)
-      next.set(path, live)
+    const headers = new Map(Object.entries(await this.#table.headers()))
+    const next: Live[] = []
+    for (const [path, row] of await this.#table.all()) {
+      const known = this.#live.find((live) => live.path === path)
+      const live = known?.out && sameRow(known.row, row) ? known : await this.#open(path, row, known?.tally)
+      live.line = { ...live.line, headers }
+      next.push(live)
     }
-    const gone = [...this.#live].filter(([path, live]) => next.get(path) !== live)
-    this.#live = next
-    for (const [, live] of gone) await live.out?.close()
+    const gone = this.#live.filter((live) => !next.includes(live))
+    this.#use(next)
+    for (const { out } of gone) await out?.close()
+  }
+
+  #use(live: readonly Live[], closed = false): void {
+    this.#live = live
+    this.#closed = closed
+    this.#plain = live.every(({ filter, fallback }) => filter === undefined && !fallback)
   }
 
   /** A device that can't be opened stays enabled and refuses its lines: otherwise a moved folder would switch audit off. */
-  async #open(path: string, row: DeviceRow): Promise<Live> {
+  async #open(path: string, row: DeviceRow, tally = new DeviceTally()): Promise<Live> {
     const hasher = new LineHasher(Buffer.from(row.salt, 'base64'))
-    const line = lineOptions(row, hasher, new Map())
-    const { clock, log, devices, deadlineMs = 2000, headMs = 1000 } = this.#options
+    let options = noOptions
+    let out: ChainedDevice | undefined
     try {
-      const device = await this.#type(row.type).open(row.options)
-      const [chains, hmac] = [this.#chainLog(path), await this.#hmac()]
-      const { prefix } = line
-      const out = new ChainedDevice({ path, device, chains, hmac, clock, log, prefix, deadlineMs, headMs })
-      return { row, hasher, line, out }
+      const type = this.#type(row.type)
+      options = readDeviceOptions(row.options, row.type, type.options)
+      out = await this.#chained(path, await this.#opened(type, row.options), options.prefix, tally)
     } catch (error) {
-      const known = Object.hasOwn(devices, row.type)
-      log.error('audit.device_not_opened', { device: path, type: row.type, known, error: String(error) })
-      return { row, hasher, line, out: undefined }
+      const known = Object.hasOwn(this.#options.devices, row.type)
+      tally.lastError = error instanceof Error ? error.message : String(error)
+      this.#options.log.error('audit.device_not_opened', { device: path, type: row.type, known, error: String(error) })
     }
+    const { filter, fallback } = options
+    const timers = this.#options.metrics?.auditDevice(path)
+    return { path, row, hasher, out, filter, fallback, tally, timers, line: lineOptions(options, hasher) }
+  }
+
+  async #chained(path: string, device: AuditDevice, prefix: string, tally: DeviceTally): Promise<ChainedDevice> {
+    const {
+      rows,
+      random,
+      node,
+      clock,
+      log,
+      deadlineMs = defaultDeadlineMs,
+      headMs = 1000,
+      checkpointMs = 60_000,
+    } = this.#options
+    const chains = createChainLog({ rows, random, clock, device: path, node })
+    const { hmac, signer } = await this.#chainKeys()
+    const writer = new ChainWriter(hmac, signer, prefix)
+    const times = { deadlineMs, headMs, checkpointMs }
+    return new ChainedDevice({ path, device, chains, writer, clock, log, prefix, tally, ...times })
   }
 
   #type(type: string): AuditDeviceType {
@@ -165,145 +250,136 @@ export class AuditBroker implements Auditor {
     return found
   }
 
-  async #hmac(): Promise<HmacSha256> {
-    this.#chainHmac ??= new HmacSha256(await chainKey(this.#options.rows, this.#options.random))
-    return this.#chainHmac
-  }
-
-  #chainLog(device: string): ChainLog {
-    const { rows, random, clock, node } = this.#options
-    const view = chainView(rows)
-    return {
-      open: () => {
-        const chain = uuid(random)
-        const row = { format: 1, device, node, openedAt: clock.now(), seq: 0, mac: '', closed: false }
-        return view.transaction(async (tx: Tx) => {
-          tx.create(view, chain, row)
-          return chain
-        })
-      },
-      advance: (chain, head, closed) =>
-        view.transaction(async (tx: Tx) => {
-          const row = await tx.get(view, chain, chainSchema)
-          if (row) tx.put(view, chain, { ...row, ...head, closed })
-        }),
-      heads: async () => {
-        const heads: Record<string, JsonObject> = {}
-        for (const { chain, seq, mac, closed } of (await readEvidence(rows))?.heads ?? []) {
-          if (!closed && seq > 0) heads[chain] = { seq, mac }
-        }
-        return heads
-      },
-    }
+  async #chainKeys() {
+    const { rows, random } = this.#options
+    this.#keys ??= { hmac: new HmacSha256(await chainKey(rows, random)), signer: await checkpointKey(rows) }
+    return this.#keys
   }
 
   /** Refusal 400: path in use, unknown type, options that the device refuses. The device takes lines when this resolves. */
   async enable(path: string, device: EnableOptions): Promise<void> {
     const id = devicePath(path)
-    const { type, description = '', options = {}, local = false } = device
-    const opened = await this.#type(type).open(options)
-    await opened.close()
-    const salt = Buffer.from(this.#options.random(32)).toString('base64')
-    lineOptions({ format: 1, type, description, options, local, salt }, new LineHasher(Buffer.alloc(32)), new Map())
-    await this.#devices.transaction(async (tx) => {
-      if (await tx.get(this.#devices, id, deviceSchema)) throw new Refusal(400, 'path already in use')
-      tx.create(this.#devices, id, { format: 1, type, description, options, local, salt })
-      this.#bump(tx)
-    })
+    const { fallback } = await this.#tried(device)
+    await this.#table.add(id, device, fallback)
     await this.refresh()
   }
 
-  /** A device that is not there is fine. */
+  /** What the options say; the device could be opened. */
+  async #tried(device: EnableOptions): Promise<DeviceOptions> {
+    const type = this.#type(device.type)
+    const given = device.options ?? {}
+    const options = readDeviceOptions(given, device.type, type.options)
+    if (!options.skipTest) await (await this.#opened(type, given)).close()
+    return options
+  }
+
+  #opened(type: AuditDeviceType, options: Readonly<Record<string, string>>): Promise<AuditDevice> {
+    const { clock, deadlineMs = defaultDeadlineMs } = this.#options
+    return openDevice({ clock, deadlineMs, type, options })
+  }
+
+  /** A device that is not there is fine. Refusal 400 for one of the configuration. */
   async disable(path: string): Promise<void> {
-    const id = devicePath(path)
-    await this.#devices.transaction(async (tx) => {
-      if (!(await tx.get(this.#devices, id, deviceSchema))) return
-      tx.remove(this.#devices, id)
-      this.#bump(tx)
-    })
+    await this.#table.remove(devicePath(path))
     await this.refresh()
   }
 
-  #bump(tx: Tx): void {
-    tx.put(this.#epochs, 'audit', {})
+  /**
+   * The devices of the configuration, at start and when it was read `again`: those that were declared before and are not any
+   * more go. Refusal 400 when one is wrong: then nothing has changed. Only a running server tries new ones first: at its
+   * start one that is away must not keep it sealed.
+   */
+  async declare(devices: readonly DeclaredDevice[], again = false): Promise<void> {
+    const before = await this.#table.all()
+    const wanted = declaredDevices(devices, before, (device) => {
+      const type = this.#type(device.type)
+      return readDeviceOptions(device.options ?? {}, device.type, type.options).fallback
+    })
+    if (again) for (const { device, same } of wanted) if (!same) await this.#tried(device)
+    for (const [path, row] of before) {
+      if (row.declared && !wanted.some(({ device }) => device.path === path)) await this.#table.remove(path, true)
+    }
+    for (const { device, fallback } of wanted) await this.#table.declare(device, fallback)
+    await this.refresh()
   }
 
   async list(): Promise<DeviceInfo[]> {
-    const found: DeviceInfo[] = []
-    for (const path of await allKeys(this.#devices)) {
-      const row = await this.#devices.get(path, deviceSchema)
-      if (!row) continue
-      const { type, description, options, local } = row
-      found.push({ path, type, description, options, local })
-    }
-    return found
+    return (await this.#table.all()).map(([path, { type, description, options, local }]) => ({
+      path,
+      type,
+      description,
+      options,
+      local,
+    }))
+  }
+
+  /** For metrics and sys/coffer/audit. */
+  stats(): DeviceStats[] {
+    return this.#live.map(({ path, row, out, tally }) => ({
+      path,
+      type: row.type,
+      state: out ? (out.blocked ? 'blocked' : 'ok') : 'not open',
+      written: tally.written,
+      dropped: tally.dropped,
+      failures: tally.failures,
+      waiting: out?.waiting ?? 0,
+      ...(tally.lastError !== undefined && { lastError: tally.lastError }),
+    }))
+  }
+
+  /** What proves audit files: key of the links, recorded heads, and whose signature checkpoints bear. */
+  async evidence(): Promise<(Evidence & { readonly publicKey: string }) | undefined> {
+    const found = await readEvidence(this.#options.rows)
+    return found && { ...found, publicKey: (await this.#chainKeys()).signer.publicKey }
+  }
+
+  /** A signed line in each device now, so that what was written so far can be verified without the server. */
+  async checkpoint(): Promise<void> {
+    await Promise.all(this.#live.map(({ out }) => out?.checkpoint()))
   }
 
   /** What the device would write for this value (sys/audit-hash). */
   async hash(path: string, input: string): Promise<string> {
     const id = devicePath(path)
-    const row = await this.#devices.get(id, deviceSchema)
+    const row = await this.#table.get(id)
     if (!row) throw new Refusal(400, `unknown audit backend ${JSON.stringify(id)}`)
     return new LineHasher(Buffer.from(row.salt, 'base64')).value(input)
   }
 
   /** The request headers that lines record, lower-cased; true = hashed. */
-  async headers(): Promise<Readonly<Record<string, boolean>>> {
-    return (await this.#settings.get('headers', headersSchema)) ?? {}
+  headers(): Promise<Readonly<Record<string, boolean>>> {
+    return this.#table.headers()
   }
 
   /** Undefined ends the recording of a header. */
   async setHeader(name: string, hmac: boolean | undefined): Promise<void> {
-    await this.#settings.transaction(async (tx) => {
-      const { [name.toLowerCase()]: _, ...others } = (await tx.get(this.#settings, 'headers', headersSchema)) ?? {}
-      const headers = hmac === undefined ? others : { ...others, [name.toLowerCase()]: hmac }
-      tx.put(this.#settings, 'headers', { format: 1, headers })
-      this.#bump(tx)
-    })
+    await this.#table.setHeader(name, hmac)
     await this.refresh()
   }
 
-  /** SIGHUP: files were moved away. */
+  /** SIGHUP: files were moved away. One that can't be reopened holds up no other. */
   async reopen(): Promise<void> {
-    for (const { out } of this.#live.values()) await out?.reopen()
+    const done = await Promise.allSettled(this.#live.map(({ out }) => out?.reopen()))
+    const failed = done.find((result) => result.status === 'rejected')
+    if (failed) throw failed.reason
   }
 
   /** Ends the chains in good order, before the server seals or stops. `refresh` opens the devices again. */
   async close(): Promise<void> {
     await this.#refreshing
     const live = this.#live
-    this.#live = new Map()
-    this.#chainHmac = undefined
-    for (const { out } of live.values()) await out?.close()
+    this.#use([], this.#closed || live.length > 0)
+    this.#keys = undefined
+    for (const { out } of live) await out?.close()
   }
 }
 
-function devicePath(path: string): string {
-  const trimmed = path.replace(/^\/+|\/+$/g, '')
-  if (trimmed === '') throw new Refusal(400, 'missing path')
-  return `${trimmed}/`
+const noOptions = readDeviceOptions({}, '', undefined)
+
+function wants({ filter }: Live, request: AuditedRequest): boolean {
+  return filter === undefined || filter(request)
 }
 
-/** The options that every type has. Refusal 400 when one is not a boolean. */
-function lineOptions(row: DeviceRow, hasher: LineHasher, headers: ReadonlyMap<string, boolean>): LineOptions {
-  const flag = (name: string, otherwise: boolean) => {
-    const text = row.options[name]
-    if (text === undefined || text === '') return otherwise
-    if (/^(?:1|t|true)$/i.test(text)) return true
-    if (/^(?:0|f|false)$/i.test(text)) return false
-    throw new Refusal(400, `${name} must be true or false`)
-  }
-  const format = row.options['format']
-  if (format !== undefined && format !== 'json') throw new Refusal(400, `unknown format type ${JSON.stringify(format)}`)
-  return {
-    hasher,
-    headers,
-    times: new TimeTexts(),
-    issueTimes: new TimeTexts(),
-    asked: new WeakMap(),
-    logRaw: flag('log_raw', false),
-    hmacAccessor: flag('hmac_accessor', true),
-    elideListResponses: flag('elide_list_responses', false),
-    prefix: row.options['prefix'] ?? '',
-  }
+function sameRow(a: DeviceRow, b: DeviceRow): boolean {
+  return a.type === b.type && a.salt === b.salt && JSON.stringify(a.options) === JSON.stringify(b.options)
 }

@@ -1,9 +1,11 @@
 /** One audit line as Vault writes it; https://developer.hashicorp.com/vault/docs/audit-devices/schema. No chain fields and no closing brace: the chain adds them. */
 import { mapStrings } from '../../../lib/json/map-strings.ts'
+import { parseJson } from '../../../lib/json/parse.ts'
 import { stringifyJson } from '../../../lib/json/stringify.ts'
 import { type Json, type JsonObject, RawJson } from '../../../lib/json/value.ts'
 import type { AuditedAuth, AuditedRequest, AuditedResponse } from '../../contracts/audit.ts'
 import type { MountInfo } from '../../contracts/request.ts'
+import type { DeviceOptions } from './device-options.ts'
 import type { LineHasher } from './line-hasher.ts'
 
 export interface LineOptions {
@@ -20,6 +22,21 @@ export interface LineOptions {
   readonly headers: ReadonlyMap<string, boolean>
   /** What both lines of a request share, kept from the first to the second: hashing a body once is enough. */
   readonly asked: WeakMap<AuditedRequest, string>
+}
+
+export function lineOptions(options: DeviceOptions, hasher: LineHasher): LineOptions {
+  const { logRaw, hmacAccessor, elideListResponses, prefix } = options
+  return {
+    hasher,
+    headers: new Map(),
+    times: new TimeTexts(),
+    issueTimes: new TimeTexts(),
+    asked: new WeakMap(),
+    logRaw,
+    hmacAccessor,
+    elideListResponses,
+    prefix,
+  }
 }
 
 /** Lines of one moment share its text. */
@@ -67,14 +84,9 @@ export function exchangeLines(request: AuditedRequest, response: AuditedResponse
   return [open(request.at, 'request', text, request.error, options), answered(text, request, response, options)]
 }
 
-/** Lines that speak of the chain itself. */
-export function chainLine(at: number, event: string, facts: Json, prefix: string): string {
-  return `${prefix}{"time":${s(new Date(at).toISOString())},"type":"chain","event":${s(event)},"heads":${stringifyJson(facts)}`
-}
-
 /** Who asked for what: members that open both lines of a request. */
 function asked(request: AuditedRequest, options: LineOptions): string {
-  const auth = request.auth ? `"auth":${authText(request.auth, request.namespace.id, options)},` : ''
+  const auth = request.auth ? `"auth":${authText(request.auth, options)},` : ''
   return `${auth}"request":${requestText(request, options)}`
 }
 
@@ -123,9 +135,10 @@ function responseText(request: AuditedRequest, response: AuditedResponse, option
   const listing = options.elideListResponses && (request.operation === 'list' || request.operation === 'scan')
   const data = listing ? elide(response.data) : response.data
   return object(
-    response.auth && `"auth":${authText(response.auth, request.namespace.id, options)}`,
+    response.auth && `"auth":${authText(response.auth, options)}`,
     response.leaseId !== undefined && response.leaseId !== '' && `"secret":{"lease_id":${s(response.leaseId)}}`,
     dataMember(data, mount?.config.auditNonHmacResponseKeys, options),
+    response.wrap && `"wrap_info":${wrapText(response.wrap, options)}`,
     response.warnings.length > 0 && `"warnings":${s(response.warnings)}`,
     member('redirect', response.redirect),
     response.headers && `"headers":${s(response.headers)}`,
@@ -133,7 +146,20 @@ function responseText(request: AuditedRequest, response: AuditedResponse, option
   )
 }
 
-function authText(auth: AuditedAuth, namespaceId: string, options: LineOptions): string {
+function wrapText(wrap: NonNullable<AuditedResponse['wrap']>, options: LineOptions): string {
+  return object(
+    `"ttl":${Math.round(wrap.ttlMs / 1000)}`,
+    wrap.token !== '' && member('token', credential(wrap.token, options)),
+    wrap.accessor !== '' && member('accessor', accessor(wrap.accessor, options)),
+    `"creation_time":"${new Date(wrap.createdAt).toISOString()}"`,
+    member('creation_path', wrap.creationPath),
+    wrap.wrappedAccessor !== undefined &&
+      wrap.wrappedAccessor !== '' &&
+      member('wrapped_accessor', accessor(wrap.wrappedAccessor, options)),
+  )
+}
+
+function authText(auth: AuditedAuth, options: LineOptions): string {
   const results = auth.policyResults
   return object(
     auth.clientToken !== '' && member('client_token', credential(auth.clientToken, options)),
@@ -141,8 +167,9 @@ function authText(auth: AuditedAuth, namespaceId: string, options: LineOptions):
     member('display_name', auth.displayName),
     auth.policies.length > 0 && `"policies":${s(auth.policies)}`,
     auth.tokenPolicies.length > 0 && `"token_policies":${s(auth.tokenPolicies)}`,
+    auth.identityPolicies.length > 0 && `"identity_policies":${s(auth.identityPolicies)}`,
     auth.noDefaultPolicy && '"no_default_policy":true',
-    results && `"policy_results":${policyResults(results, namespaceId)}`,
+    results && `"policy_results":${policyResults(results)}`,
     auth.metadata !== null && `"metadata":${s(auth.metadata)}`,
     auth.remainingUses > 0 && `"remaining_uses":${auth.remainingUses}`,
     member('entity_id', auth.entityId),
@@ -152,10 +179,11 @@ function authText(auth: AuditedAuth, namespaceId: string, options: LineOptions):
   )
 }
 
-function policyResults(results: NonNullable<AuditedAuth['policyResults']>, namespaceId: string): string {
-  const granting = results.granting.map(
-    ({ name, type }) => `{"name":${s(name)},"namespace_id":${s(namespaceId)},"type":${s(type)}}`,
-  )
+function policyResults(results: NonNullable<AuditedAuth['policyResults']>): string {
+  const granting = results.granting.map(({ name, namespace, type }) => {
+    const path = namespace.path === '' ? '' : `,"namespace_path":${s(namespace.path)}`
+    return `{"name":${s(name)},"namespace_id":${s(namespace.id)}${path},"type":${s(type)}}`
+  })
   return `{"allowed":${results.allowed}${granting.length > 0 ? `,"granting_policies":[${granting.join(',')}]` : ''}}`
 }
 
@@ -190,7 +218,11 @@ function headersMember(headers: AuditedRequest['headers'], options: LineOptions)
 }
 
 function elide(data: JsonObject | RawJson | undefined): JsonObject | RawJson | undefined {
-  if (data === undefined || data instanceof RawJson) return data
+  if (data === undefined) return data
+  if (data instanceof RawJson) {
+    const read = parseJson(data.text)
+    return isPlain(read) ? elide(read) : data
+  }
   const { keys, key_info: info, ...rest } = data
   return {
     ...(keys !== undefined && { keys: Array.isArray(keys) ? keys.length : keys }),

@@ -9,6 +9,8 @@ export interface DeviceRow {
   readonly description: string
   readonly options: Readonly<Record<string, string>>
   readonly local: boolean
+  /** By the server's configuration: only that changes and removes it. */
+  readonly declared: boolean
   /** Base64; hashes of a device stay comparable over restarts and nodes. */
   readonly salt: string
 }
@@ -19,6 +21,8 @@ export interface ChainRow {
   readonly device: string
   readonly node: string
   readonly openedAt: number
+  /** When this was recorded. */
+  readonly at: number
   readonly seq: number
   /** Hex: the HMAC of line `seq`, which the next line carries as `prev`. */
   readonly mac: string
@@ -26,6 +30,7 @@ export interface ChainRow {
 }
 
 export interface Evidence {
+  /** Of the links between lines. */
   readonly key: Uint8Array
   readonly heads: readonly (ChainRow & { readonly chain: string })[]
 }
@@ -56,16 +61,16 @@ export const deviceSchema = {
   parse(value: unknown): DeviceRow {
     const row = record(value, 'an audit device row') as Partial<DeviceRow>
     if (typeof row.type !== 'string' || typeof row.salt !== 'string') throw new Error('not an audit device row')
-    const { type, salt, description = '', options = {}, local = false } = row
-    return { format: 1, type, salt, description, options, local }
+    const { type, salt, description = '', options = {}, local = false, declared = false } = row
+    return { ...row, format: 1, type, salt, description, options, local, declared }
   },
 }
 
 export const chainSchema = {
   parse(value: unknown): ChainRow {
     const row = record(value, 'an audit chain row') as Partial<ChainRow>
-    const { device = '', node = '', openedAt = 0, seq = 0, mac = '', closed = false } = row
-    return { format: 1, device, node, openedAt, seq, mac, closed }
+    const { device = '', node = '', openedAt = 0, at = openedAt, seq = 0, mac = '', closed = false } = row
+    return { ...row, format: 1, device, node, openedAt, at, seq, mac, closed }
   },
 }
 
@@ -109,17 +114,23 @@ export async function allKeys(view: SecretStorage): Promise<string[]> {
   }
 }
 
+export async function readChains(rows: Rows): Promise<(ChainRow & { readonly chain: string })[]> {
+  const view = chainView(rows)
+  const chains = await allKeys(view)
+  const heads: (ChainRow & { readonly chain: string })[] = []
+  for (let at = 0; at < chains.length; at += pageSize) {
+    const page = chains.slice(at, at + pageSize)
+    const found = await rows.read(page.map((chain) => ({ key: view.prefix + chain })))
+    for (const [i, row] of found.entries()) {
+      if (row === undefined || row === 'same') continue
+      heads.push({ ...chainSchema.parse(JSON.parse(Buffer.from(row.value).toString())), chain: page[i] ?? '' })
+    }
+  }
+  return heads
+}
+
 /** What a verifier needs besides the files; undefined while nothing was ever audited. */
 export async function readEvidence(rows: Rows): Promise<Evidence | undefined> {
   const key = await settingsView(rows).get('chain-key', keySchema)
-  if (!key) return undefined
-  const view = chainView(rows)
-  const chains = await allKeys(view)
-  const found = await rows.read(chains.map((chain) => ({ key: view.prefix + chain })))
-  const heads = found.flatMap((row, i) => {
-    if (row === undefined || row === 'same') return []
-    const stored = chainSchema.parse(JSON.parse(Buffer.from(row.value).toString()))
-    return [{ ...stored, chain: chains[i] ?? '' }]
-  })
-  return { key, heads }
+  return key && { key, heads: await readChains(rows) }
 }

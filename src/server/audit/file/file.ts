@@ -9,6 +9,8 @@ import { Refusal } from '../../contracts/request.ts'
 export interface FileAuditOptions {
   /** Files may only lie below these: whoever may call sys/audit must not write anywhere else on this machine. */
   readonly directories: readonly string[]
+  /** Files that may be written wherever they lie: the server's configuration names them. */
+  readonly files?: readonly string[]
   readonly stdout: Writable
 }
 
@@ -19,13 +21,14 @@ export interface FileAuditOptions {
 export function fileAudit(options: FileAuditOptions): AuditDeviceType {
   return {
     type: 'file',
+    options: ['file_path', 'path', 'mode'],
     async open(given) {
       const path = given['file_path'] ?? given['path'] ?? ''
       if (path === '') throw new Refusal(400, 'file_path is required')
       if (path === 'discard') return discard
       if (path === 'stdout') return new StreamDevice(options.stdout)
       const mode = readMode(given['mode'])
-      const file = await allowedPath(path, options.directories)
+      const file = await allowedPath(path, options)
       return new FileDevice(file, mode, await openFile(file, mode))
     },
   }
@@ -80,13 +83,15 @@ class FileDevice implements AuditDevice {
 
   async #append(lines: readonly Uint8Array[]): Promise<void> {
     let rest = this.#torn ? [newline, ...lines] : [...lines]
+    // One that is reopened meanwhile gets no half of a line.
+    const handle = this.#handle
     this.#torn = true
     while (rest.length > 0) {
-      const { bytesWritten } = await this.#handle.writev(rest)
+      const { bytesWritten } = await handle.writev(rest)
       if (bytesWritten === 0) throw new Error('the file takes no more bytes')
       rest = unwritten(rest, bytesWritten)
     }
-    this.#torn = false
+    if (handle === this.#handle) this.#torn = false
   }
 
   /** After the file was moved away: its last line stays with it, the next goes to a new file. */
@@ -127,12 +132,13 @@ function readMode(text: string | undefined): number {
 }
 
 /** The file's real path. Symbolic links above it are followed before the comparison, the file itself may be none. */
-async function allowedPath(path: string, directories: readonly string[]): Promise<string> {
+async function allowedPath(path: string, { directories, files = [] }: FileAuditOptions): Promise<string> {
   if (!isAbsolute(path) || path.includes('\0')) throw new Refusal(400, 'file_path must be an absolute path')
   const clean = normalize(path)
   const folder = await realpath(dirname(clean)).catch((cause: unknown) => {
     throw new Refusal(400, 'the folder of file_path does not exist or cannot be read', { cause })
   })
+  if (files.includes(path)) return join(folder, basename(clean))
   for (const directory of directories) {
     const root = await realpath(directory).catch(() => undefined)
     if (root !== undefined && (folder === root || folder.startsWith(root.endsWith(sep) ? root : root + sep))) {

@@ -13,19 +13,36 @@ export interface FileLine {
   readonly complete: boolean
 }
 
+/** A line that is longer is no audit line: it is passed on in pieces, each of them incomplete. */
+const maxLineBytes = 64 * 1024 * 1024
+
 /** The lines of a file as it is read; empty ones are counted and skipped. */
 export async function* auditLines(file: AuditFile): AsyncGenerator<FileLine> {
-  let rest = Buffer.alloc(0)
+  /** The beginning of a line whose end has not come. */
+  let rest: Uint8Array[] = []
+  let restBytes = 0
   let line = 0
   for await (const piece of file.bytes) {
-    const buffer = rest.length > 0 ? Buffer.concat([rest, piece]) : Buffer.from(piece)
+    const buffer = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)
     let from = 0
     for (let end = buffer.indexOf(0x0a); end >= 0; end = buffer.indexOf(0x0a, from)) {
       line += 1
-      if (end > from) yield { bytes: buffer.subarray(from, end), line, complete: true }
+      const tail = buffer.subarray(from, end)
+      const bytes = restBytes > 0 ? Buffer.concat([...rest, tail]) : tail
+      rest = []
+      restBytes = 0
+      if (bytes.length > 0) yield { bytes, line, complete: true }
       from = end + 1
     }
-    rest = buffer.subarray(from)
+    if (from < buffer.length) {
+      rest.push(Buffer.from(buffer.subarray(from)))
+      restBytes += buffer.length - from
+    }
+    if (restBytes > maxLineBytes) {
+      yield { bytes: Buffer.concat(rest), line: line + 1, complete: false }
+      rest = []
+      restBytes = 0
+    }
   }
-  if (rest.length > 0) yield { bytes: rest, line: line + 1, complete: false }
+  if (restBytes > 0) yield { bytes: Buffer.concat(rest), line: line + 1, complete: false }
 }

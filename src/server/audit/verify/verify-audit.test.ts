@@ -1,6 +1,7 @@
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac, generateKeyPairSync, sign } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { type RecordedHead, verifyAudit } from './verify-audit.ts'
+import type { WitnessedHead } from './audit-line.ts'
+import { verifyAudit } from './verify-audit.ts'
 
 const key = Buffer.alloc(32, 7)
 const mac = (text: string) => createHmac('sha256', key).update(text).digest('hex')
@@ -19,7 +20,7 @@ const chainOf = (id: string, count: number, heads: object = {}) => {
     prev = mac(line)
     return line
   })
-  const head = (seq = count): RecordedHead => ({ chain: id, seq, mac: mac(lines[seq - 1] ?? ''), closed: false })
+  const head = (seq = count): WitnessedHead => ({ chain: id, seq, mac: mac(lines[seq - 1] ?? ''), closed: false })
   return { lines, head }
 }
 const file = (lines: readonly string[], name = 'audit.log', pieceSize = 97) => {
@@ -29,7 +30,7 @@ const file = (lines: readonly string[], name = 'audit.log', pieceSize = 97) => {
   )
   return { name, bytes: pieces }
 }
-const verify = (files: ReturnType<typeof file>[], heads: RecordedHead[]) => verifyAudit({ files, key, heads })
+const verify = (files: ReturnType<typeof file>[], heads: WitnessedHead[]) => verifyAudit({ files, key, heads })
 const kinds = (found: { problems: readonly { kind: string }[] }) => found.problems.map((p) => p.kind)
 
 const a = chainOf(idA, 6)
@@ -39,7 +40,7 @@ it('finds nothing in files that hold what was written, in any order and rotation
   const mixed = [a.lines[0]!, a.lines[1]!, a.lines[2]!, b.lines[0]!, b.lines[1]!, a.lines[3]!, b.lines[2]!]
   const rest = [a.lines[4]!, b.lines[3]!, a.lines[5]!]
   const found = await verify([file(rest, 'audit.log', 5), file(mixed, 'audit.log.1')], [a.head(), b.head()])
-  expect(found).toEqual({ intact: true, lines: 10, chains: 2, problems: [], unprovenTail: 0 })
+  expect(found).toMatchObject({ intact: true, lines: 10, chains: 2, problems: [], unprovenTail: 0 })
 })
 
 it('says how many lines the newest recorded head does not cover yet', async () => {
@@ -130,5 +131,127 @@ describe('torn lines', () => {
   it('do not hide the removal of a line that was vouched for', async () => {
     const lines = a.lines.map((line, i) => (i === 3 ? line.slice(0, 20) : line))
     expect(kinds(await verify([file(lines)], [a.head()]))).toEqual(['torn', 'removed'])
+  })
+})
+
+describe('with signed checkpoints', () => {
+  const { privateKey, publicKey: half } = generateKeyPairSync('ed25519')
+  const publicKey = `ed25519:${half.export({ format: 'jwk' }).x}`
+  const other = `ed25519:${generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' }).x}`
+
+  /** Lines; every fourth is a checkpoint over the three before it. */
+  const signedChain = (id: string, count: number, heads: object = {}, device = 'file/') => {
+    let prev = mac(id)
+    let digest = createHash('sha256')
+    const lines: string[] = []
+    for (let seq = 1; seq <= count; seq += 1) {
+      const link = `,"chain":"${id}","seq":${seq},"prev":"${prev}"}`
+      let line = `{"time":"2026-01-01T00:00:${String(seq).padStart(2, '0')}.000Z","type":"request"${link}`
+      if (seq % 4 === 0) {
+        const all = { ...heads, [id]: { seq: seq - 1, mac: prev, device, time: '2026-01-01T00:00:00.000Z' } }
+        const body = `{"time":"2026-01-01T00:01:00.000Z","type":"chain","event":"checkpoint","heads":${JSON.stringify(all)},"lines":3,"digest":"${digest.digest('hex')}","public_key":"${publicKey}"`
+        line = `${body},"signature":"${sign(null, Buffer.from(body + link), privateKey).toString('base64')}"${link}`
+        digest = createHash('sha256')
+      }
+      digest.update(`${line}\n`)
+      prev = mac(line)
+      lines.push(line)
+    }
+    return lines
+  }
+  const c = signedChain(idA, 10)
+  const check = (lines: readonly string[], more: object = {}) =>
+    verifyAudit({ files: [file(lines)], publicKey, ...more })
+
+  it('the public key is enough to prove all lines up to the last one', async () => {
+    expect(await check(c)).toMatchObject({ intact: true, lines: 10, checkpoints: 2, problems: [], unprovenTail: 2 })
+  })
+
+  it.each([0, 1, 2, 4, 6])('line %i altered is found without the chain key', async (i) => {
+    const lines = c.map((line, at) => (at === i ? line.replace('"type":"request"', '"type":"requesT"') : line))
+    expect(await check(lines)).toMatchObject({
+      intact: false,
+      problems: [{ kind: 'altered', seq: i < 4 ? 4 : 8, time: '2026-01-01T00:01:00.000Z' }],
+    })
+  })
+
+  it('an altered line is named when the chain key is there too', async () => {
+    const lines = c.map((line, at) => (at === 5 ? line.replace('"type":"request"', '"type":"requesT"') : line))
+    expect((await check(lines, { key })).problems).toMatchObject([{ kind: 'altered', seq: 6, line: 6 }])
+  })
+
+  it('a chain rewritten with the chain key is found by its checkpoints', async () => {
+    const rewritten = chainOf(idA, 10).lines.map((line, i) => (i % 4 === 3 ? c[i]! : line))
+    expect((await check(rewritten, { key })).intact).toBe(false)
+  })
+
+  it('a checkpoint that was altered, or signed by another, is none', async () => {
+    const lines = c.map((line) => line.replace('"lines":3', '"lines":2'))
+    expect(kinds(await check(lines))).toEqual(['bad-signature', 'bad-signature'])
+    expect(kinds(await verifyAudit({ files: [file(c)], publicKey: other }))).toEqual(['bad-signature', 'bad-signature'])
+    await expect(verifyAudit({ files: [], publicKey: 'ed25519:short' })).rejects.toThrow('not of the form')
+  })
+
+  it('lines cut off that a checkpoint of another chain lists are missed, as is a whole chain of the same device', async () => {
+    const witness = (device: string, seq = 9) =>
+      signedChain(idB, 4, { [idA]: { seq, mac: mac(c[seq - 1]!), device, time: '2026-01-01T00:00:09.000Z' } })
+    expect((await check([...c.slice(0, 8), ...witness('file/')])).problems).toMatchObject([
+      { kind: 'removed', chain: idA, seq: 9 },
+    ])
+    expect((await check(witness('file/'))).problems).toMatchObject([{ kind: 'missing-chain', chain: idA }])
+    expect((await check(witness('other/'))).intact).toBe(true)
+    expect((await check(witness('other/'), { device: 'other/' })).intact).toBe(false)
+  })
+
+  it('a chain that storage has forgotten is known by the checkpoint that lists it', async () => {
+    const b = signedChain(idB, 4, { [idA]: { seq: 10, mac: mac(c[9]!), device: 'file/' } })
+    const head = { chain: idB, seq: 4, mac: mac(b[3]!), closed: false }
+    expect(await check([...c, ...b], { key, heads: [head] })).toMatchObject({ intact: true, unprovenTail: 0 })
+    expect(kinds(await check(c, { key, heads: [] })), 'signed by the server').toEqual([])
+    expect(kinds(await check(chainOf(idA, 3).lines, { key, heads: [] }))).toEqual(['unknown-chain'])
+  })
+
+  it('older files may be missing only when that was said', async () => {
+    const late = c.slice(5)
+    expect(kinds(await check(late, { key }))).toEqual(['removed'])
+    expect(await check(late, { key, partial: true })).toMatchObject({ intact: true, problems: [{ kind: 'earlier' }] })
+    expect(kinds(await check(late, { partial: true }))).toEqual(['unchecked', 'earlier'])
+    const gone = { chain: idB, seq: 4, mac: 'x', closed: true, time: '2025-12-31T00:00:00.000Z', device: 'file/' }
+    expect((await check(c, { heads: [gone] })).intact).toBe(false)
+    expect(kinds(await check(late, { key, partial: true, heads: [gone] }))).toEqual(['earlier'])
+  })
+
+  it('what a collector puts before a line does not matter', async () => {
+    expect(
+      await check(
+        c.map((line) => `<38>1 2026 host vault 1 audit - ${line}`),
+        { key },
+      ),
+    ).toMatchObject({ intact: true })
+  })
+
+  it('a file given twice is repetition, and lines that were dropped are told of without alarm', async () => {
+    const twice = await verifyAudit({ files: [file(c), file(c, 'again')], publicKey, key })
+    expect(twice.problems).toMatchObject([
+      { kind: 'repeated', file: 'again', text: 'lines 1 to 10 of the chain are there more than once' },
+    ])
+    const body = '{"time":"2026-01-01T00:00:00.000Z","type":"chain","event":"dropped","lines":7,"from":"a","to":"b"'
+    const dropped = `${body},"chain":"${idA}","seq":1,"prev":"${mac(idA)}"}`
+    expect(await check([dropped], { key })).toMatchObject({
+      intact: true,
+      problems: [{ kind: 'dropped', text: 'the device did not take 7 lines between a and b' }],
+    })
+  })
+
+  it('memory does not grow with disorder or a line without end', async () => {
+    const shuffled = Array.from(
+      { length: 30_000 },
+      (_, i) => `{"time":"t","chain":"${idA}","seq":${30_001 - i},"prev":"${'0'.repeat(64)}"}`,
+    )
+    const found = await check(shuffled)
+    expect(found.problems.length).toBeLessThanOrEqual(10_000)
+    expect(found.more).toBeGreaterThan(0)
+    const endless = { name: 'f', bytes: Array.from({ length: 70 }, () => Buffer.alloc(1024 * 1024, 0x61)) }
+    expect(kinds(await verifyAudit({ files: [endless] }))[0]).toBe('torn')
   })
 })

@@ -7,6 +7,7 @@ import { type Logger, silentLog } from '../../../lib/log.ts'
 import type { OutboundAnswer, OutboundCall } from '../../../lib/outbound/outbound.ts'
 import { systemRandom } from '../../../lib/random.ts'
 import { createCa } from '../../../lib/x509/certificates.ts'
+import { rootNamespace } from '../../contracts/epochs.ts'
 import { fakeMount, runOperation } from '../../contracts/fake-call.ts'
 import { FakeRows } from '../../contracts/fake-rows.ts'
 import type { Verb } from '../../contracts/request.ts'
@@ -83,6 +84,7 @@ const setUp = (local: Record<string, string> = {}) => {
   }
   const events = { listened: false, publish() {} }
   const method = kubernetesAuth({ readLocal }).create({
+    namespace: rootNamespace,
     mount,
     storage,
     clock,

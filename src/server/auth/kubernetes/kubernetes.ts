@@ -1,8 +1,8 @@
 /** The auth method of pods: a service account proves itself with its token, and the cluster vouches for it. */
-import type { AuthMethod, LoginGrant } from '../../contracts/auth.ts'
+import type { AuthMethod, LoginGrant } from '../../contracts/access/auth.ts'
+import { roleTokensGrant } from '../../contracts/access/role-tokens.ts'
 import type { MountContext, MountType } from '../../contracts/mounted.ts'
 import { Refusal } from '../../contracts/request.ts'
-import { roleTokensGrant } from '../../contracts/role-tokens.ts'
 import { Cluster, type ReadLocal, readPodFile } from './cluster.ts'
 import { configRoute } from './config.ts'
 import { aliasOf, loginRoute } from './login.ts'

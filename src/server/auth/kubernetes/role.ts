@@ -1,5 +1,4 @@
 import type { JsonObject } from '../../../lib/json/value.ts'
-import { type Call, operation, Refusal, type Route } from '../../contracts/request.ts'
 import {
   changeRoleTokens,
   defaultRoleTokens,
@@ -7,7 +6,8 @@ import {
   readRoleTokens,
   roleTokenFields,
   roleTokensAnswer,
-} from '../../contracts/role-tokens.ts'
+} from '../../contracts/access/role-tokens.ts'
+import { type Call, operation, Refusal, type Route } from '../../contracts/request.ts'
 import { parseSelector } from './namespace-selector.ts'
 
 export const aliasSources = ['serviceaccount_uid', 'serviceaccount_name'] as const

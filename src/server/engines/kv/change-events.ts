@@ -1,7 +1,10 @@
+import type { JsonObject } from '../../../lib/json/value.ts'
 import type { MountContext } from '../../contracts/mounted.ts'
-import { decodeKey, type KeyState } from './key-row.ts'
+import { configRow, type KeyChange } from './keys/key-row.ts'
+import { findKey } from './keys/stored-key.ts'
 
 const keyPrefix = 'key/'
+type Version = 1 | 2
 
 /**
  * Turns changed rows into Vault's events (https://developer.hashicorp.com/vault/docs/concepts/events). Several changes of a key
@@ -9,20 +12,24 @@ const keyPrefix = 'key/'
  */
 export class ChangeEvents {
   readonly #context: MountContext
+  readonly #version: Version
   /** Events leave in the order in which the changes came. */
   #publishing: Promise<void> = Promise.resolve()
 
-  constructor(context: MountContext) {
+  constructor(context: MountContext, version: Version) {
     this.#context = context
+    this.#version = version
   }
 
   changed(keys: readonly string[]): void {
     if (!this.#context.events.listened) return
-    const paths = [
-      ...new Set(keys.filter((key) => key.startsWith(keyPrefix)).map((key) => key.slice(keyPrefix.length))),
-    ]
-    if (paths.length === 0) return
-    this.#publishing = this.#publishing.then(() => this.#publish(paths))
+    const rows = [...new Set(keys.filter((key) => key.startsWith(keyPrefix) || this.#isConfig(key)))]
+    if (rows.length === 0) return
+    this.#publishing = this.#publishing.then(() => this.#publish(rows))
+  }
+
+  #isConfig(row: string): boolean {
+    return this.#version === 2 && row === configRow
   }
 
   /** Resolves when all changes so far are published. */
@@ -30,11 +37,10 @@ export class ChangeEvents {
     return this.#publishing
   }
 
-  async #publish(paths: readonly string[]): Promise<void> {
-    for (const path of paths) {
+  async #publish(rows: readonly string[]): Promise<void> {
+    for (const row of rows) {
       try {
-        const bytes = await this.#context.storage.getBytes(keyPrefix + path)
-        this.#send(path, bytes && decodeKey(bytes).state)
+        await this.#publishOne(row)
       } catch (error) {
         // The subscriber polls as well; a lost notice delays, it loses nothing.
         this.#context.log.warn('kv.event_not_published', { mount: this.#context.mount.path, error: String(error) })
@@ -42,30 +48,37 @@ export class ChangeEvents {
     }
   }
 
-  #send(path: string, state: KeyState | undefined): void {
-    const { mount, events } = this.#context
+  async #publishOne(row: string): Promise<void> {
+    const { storage } = this.#context
+    if (this.#isConfig(row)) return this.#send('config-write', 'config', 'config')
+    const path = row.slice(keyPrefix.length)
+    if (this.#version === 1) return this.#send((await storage.getBytes(row)) ? 'write' : 'delete', path, path)
+    const state = (await findKey(storage, path))?.state
     const operation = state?.lastChange ?? 'metadata-delete'
-    const dataPath = `${mount.path}data/${path}`
+    this.#send(operation, `${familyOf(operation)}/${path}`, `data/${path}`, {
+      ...(state && {
+        current_version: String(state.current.version),
+        oldest_version: String(state.oldestVersion),
+      }),
+    })
+  }
+
+  /** Paths below the mount. */
+  #send(operation: string, path: string, dataPath: string, more: JsonObject = {}): void {
+    const { mount, events, namespace } = this.#context
+    const shown = mount.path + dataPath
     events.publish({
-      type: `kv-v2/${operation}`,
+      type: `kv-v${this.#version}/${operation}`,
+      namespace,
       mount,
-      dataPath,
-      metadata: {
-        path: `${mount.path}${familyOf(operation)}/${path}`,
-        data_path: dataPath,
-        operation,
-        modified: 'true',
-        ...(state && {
-          current_version: String(state.current.version),
-          oldest_version: String(state.oldestVersion),
-        }),
-      },
+      dataPath: shown,
+      metadata: { path: mount.path + path, data_path: shown, operation, modified: 'true', ...more },
     })
   }
 }
 
 /** The path family through which an operation comes. */
-function familyOf(operation: string): string {
-  if (operation === 'undelete' || operation === 'destroy') return operation
+function familyOf(operation: KeyChange | 'metadata-delete'): string {
+  if (operation === 'delete' || operation === 'undelete' || operation === 'destroy') return operation
   return operation.startsWith('metadata') ? 'metadata' : 'data'
 }

@@ -3,9 +3,9 @@ import { stringifyJson } from '../../../lib/json/stringify.ts'
 import { isJsonObject, type Json, JsonNumber, RawJson } from '../../../lib/json/value.ts'
 import { type Call, operation, Refusal, type Reply, type Route } from '../../contracts/request.ts'
 import type { SecretStorage, Tx } from '../../contracts/secret-storage.ts'
-import { versionAnswer } from './answers.ts'
-import { readLimits } from './config.ts'
+import { limitsSchema, readLimits } from './config.ts'
 import { notOnRoot } from './invalid-path.ts'
+import { versionAnswer } from './keys/answers.ts'
 import {
   type CustomMetadata,
   configRow,
@@ -13,14 +13,17 @@ import {
   decodeKey,
   decodeLatest,
   encodeKey,
+  isUnversioned,
   type KeyChange,
   type KeyState,
   keyRow,
   parseData,
   type VersionInfo,
   versionRow,
-} from './key-row.ts'
-import { addVersion, findVersion, isGone, type MountLimits, newKey, softDelete } from './versions.ts'
+} from './keys/key-row.ts'
+import { readKey, storedKey } from './keys/stored-key.ts'
+import { leaveBehind } from './keys/sweep.ts'
+import { addVersion, findVersion, isGone, type MountLimits, newKey, softDelete } from './keys/versions.ts'
 
 type Rows = Pick<Call, 'params' | 'storage'>
 const pathOf = (call: Pick<Call, 'params'>) => call.params['path'] ?? ''
@@ -30,6 +33,7 @@ async function readVersion(call: Call, version: number): Promise<Reply> {
   const path = pathOf(call)
   const bytes = path === '' ? undefined : await call.storage.getBytes(keyRow(path))
   if (!bytes) return { kind: 'none' }
+  if (isUnversioned(bytes)) return readUnversioned(call, version, bytes)
   const latest = decodeLatest(bytes)
   if (version === 0 || version === latest.current.version) {
     return latest.current.version === 0
@@ -43,6 +47,13 @@ async function readVersion(call: Call, version: number): Promise<Reply> {
   return versionReply(found, state.custom, stored && decodeData(stored), call.now)
 }
 
+/** What version 1 of the engine wrote and nobody has written since the mount was upgraded. */
+async function readUnversioned(call: Call, version: number, bytes: Uint8Array): Promise<Reply> {
+  const upgradedAt = (await call.storage.get(configRow, limitsSchema))?.upgradedAt ?? 0
+  const { current, custom } = storedKey(bytes, upgradedAt).state
+  return version > 1 ? { kind: 'none' } : versionReply(current, custom, decodeData(bytes), call.now)
+}
+
 /** Deleted versions still show their metadata, with status 404. */
 function versionReply(version: VersionInfo, custom: CustomMetadata, data: RawJson | undefined, now: number): Reply {
   const metadata = versionAnswer(version, custom)
@@ -51,17 +62,18 @@ function versionReply(version: VersionInfo, custom: CustomMetadata, data: RawJso
 }
 
 /** Puts a new version in the key's row and moves the one before into a row of its own. */
-function putVersion(
+async function putVersion(
   tx: Tx,
   storage: SecretStorage,
   path: string,
   before: { state: KeyState; data: Uint8Array | undefined },
   written: { data: RawJson; limits: MountLimits; now: number; change: KeyChange },
-): KeyState {
+): Promise<KeyState> {
   const { state, trimmed } = addVersion(before.state, written.limits, written.now, written.change)
   const previous = before.state.current.version
   if (before.data && !trimmed.includes(previous)) tx.put(storage, versionRow(path, previous), before.data)
-  // A limit that was lowered can trim more than a commit takes: versions that no row knows of are not readable anyway.
+  // A limit that was lowered can trim more than a commit takes.
+  if (trimmed.length > maxTrim) await leaveBehind(tx, storage, path, trimmed.slice(maxTrim))
   for (const version of trimmed.slice(0, maxTrim))
     if (version !== previous) tx.remove(storage, versionRow(path, version))
   tx.put(storage, keyRow(path), encodeKey(state, written.data))
@@ -78,8 +90,8 @@ async function write(call: Call): Promise<Reply> {
   const cas = casOf(options)
   const state = await call.transaction(async (tx) => {
     const row = await tx.getBytes(call.storage, keyRow(path))
-    const before = row ? decodeKey(row) : { state: newKey(call.now), data: undefined }
     const limits = await readLimits(tx, call.storage)
+    const before = row ? storedKey(row, limits.upgradedAt) : { state: newKey(call.now), data: undefined }
     checkCas(cas, before.state, limits)
     return putVersion(tx, call.storage, path, before, { data: written, limits, now: call.now, change: 'data-write' })
   })
@@ -96,9 +108,9 @@ async function patch(call: Call): Promise<Reply> {
   const cas = casOf(options)
   return call.transaction(async (tx): Promise<Reply> => {
     const row = await tx.getBytes(call.storage, keyRow(path))
-    const before = row && decodeKey(row)
-    if (!before || before.state.current.version === 0) return { kind: 'none', status: 404 }
     const limits = await readLimits(tx, call.storage)
+    const before = row && storedKey(row, limits.upgradedAt)
+    if (!before || before.state.current.version === 0) return { kind: 'none', status: 404 }
     checkCas(cas, before.state, limits)
     const { current, custom } = before.state
     if (isGone(current, call.now)) return versionReply(current, custom, undefined, call.now)
@@ -107,7 +119,7 @@ async function patch(call: Call): Promise<Reply> {
     if (known === null) throw new Refusal(400, '1 error occurred:\n\t* resource does not exist\n\n')
     const merged = mergePatch(known, change)
     const patched = { data: new RawJson(stringifyJson(merged)), limits, now: call.now, change: 'data-patch' } as const
-    const state = putVersion(tx, call.storage, path, before, patched)
+    const state = await putVersion(tx, call.storage, path, before, patched)
     return { kind: 'data', data: versionAnswer(state.current, state.custom) }
   })
 }
@@ -115,14 +127,19 @@ async function patch(call: Call): Promise<Reply> {
 async function remove(call: Call): Promise<Reply> {
   const path = pathOf(call)
   if (path === '') return notOnRoot
-  await call.transaction(async (tx) => {
-    const row = await tx.getBytes(call.storage, keyRow(path))
-    if (!row) return
-    const { state, data } = decodeKey(row)
-    if (state.current.version === 0 || isGone(state.current, call.now)) return
-    tx.put(call.storage, keyRow(path), encodeKey(softDelete(state, [state.current.version], call.now), data))
-  })
+  await deleteLatest(call.storage, path, call.now)
   return { kind: 'none' }
+}
+
+/** Softly; false when there is nothing that could be read. */
+export function deleteLatest(storage: SecretStorage, path: string, now: number): Promise<boolean> {
+  return storage.transaction(async (tx) => {
+    const key = await readKey(tx, storage, path)
+    if (!key || key.state.current.version === 0 || isGone(key.state.current, now)) return false
+    const state = softDelete(key.state, [key.state.current.version], now)
+    tx.put(storage, keyRow(path), encodeKey(state, key.data))
+    return true
+  })
 }
 
 /** The text that is kept. Refusal 400 when it is no object; null is what Vault takes for one without members. */

@@ -25,6 +25,7 @@ export const invalidPathRoute: Route = {
   on: {
     read: invalid('get'),
     list: invalid('list'),
+    scan: invalid('list'),
     update: invalid('put'),
     patch: invalid('patch'),
     delete: invalid('delete'),

@@ -1,59 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { FakeClock } from '../../../lib/fake-clock.ts'
 import { parseJson } from '../../../lib/json/parse.ts'
 import { stringifyJson } from '../../../lib/json/stringify.ts'
 import { type JsonObject, RawJson } from '../../../lib/json/value.ts'
-import { silentLog } from '../../../lib/log.ts'
-import { systemRandom } from '../../../lib/random.ts'
-import { fakeMount, runOperation } from '../../contracts/fake-call.ts'
-import { FakeRows } from '../../contracts/fake-rows.ts'
-import type { MountContext, ServerEvent } from '../../contracts/mounted.ts'
-import { Refusal, type Route, type Verb } from '../../contracts/request.ts'
+import { Refusal } from '../../contracts/request.ts'
 import { kv } from './kv.ts'
-
-const start = Date.UTC(2026, 0, 2, 3, 4, 5, 120)
+import { TestKv } from './test-kv.ts'
 
 const setUp = (options: Record<string, string> | null = { version: '2' }) => {
-  const rows = new FakeRows()
-  const clock = new FakeClock(start)
-  const published: ServerEvent[] = []
-  const context: MountContext = {
-    mount: fakeMount({ options }),
-    storage: rows.view('mount/u/'),
-    clock,
-    random: systemRandom,
-    log: silentLog,
-    outbound: { request: () => Promise.reject(new Error('kv dials nobody')) },
-    events: { listened: true, publish: (event) => published.push(event) },
-  }
-  const mounted = kv.create(context)
-  const warnings: string[] = []
-  /** "update data/app" finds the most literal route by its first segment, as the mount's table does. */
-  const call = (verb: Verb, path: string, input: JsonObject = {}) => {
-    const [first = '', ...rest] = path.split('/')
-    const named = mounted.routes.find((r) => r.path === first || r.path.startsWith(`${first}/`))
-    const route: Route | undefined = named ?? mounted.routes.find((r) => r.path.startsWith('{'))
-    if (!route) throw new Error('no route')
-    const params = { path: route === named ? rest.join('/') : path }
-    return runOperation(route, verb, {
-      storage: context.storage,
-      mount: context.mount,
-      now: clock.now(),
-      params,
-      input,
-      warnings,
-    })
-  }
-  /** The reply as a client sees it, raw parts included. */
-  const show = async (verb: Verb, path: string, input?: JsonObject) => {
-    const reply = await call(verb, path, input)
-    const data = reply.kind === 'data' ? JSON.parse(stringifyJson(reply.data)) : undefined
-    return { status: reply.status, kind: reply.kind, data }
-  }
-  const write = (path: string, data: JsonObject | null, options?: JsonObject) =>
-    show('update', `data/${path}`, { data, ...(options && { options }) })
-  return { rows, clock, published, mounted, call, show, write, warnings }
+  const kit = new TestKv({ options })
+  const { rows, clock, published, mounted, warnings } = kit
+  const bound = { call: kit.call.bind(kit), show: kit.show.bind(kit), write: kit.write.bind(kit) }
+  return { rows, clock, published, mounted, warnings, ...bound }
 }
 
 const refused = (status: number, message: string) => ({ status, message })
@@ -222,11 +180,79 @@ describe('metadata', () => {
 
   it.each([
     [Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`k${i}`, 'v'])), 'at most 64 keys'],
-    [{ ['k'.repeat(129)]: 'v' }, 'max length is 128'],
-    [{ k: 'é'.repeat(257) }, 'max length is 512'],
+    [{ ['k'.repeat(129)]: 'v' }, 'is 129 but must be 0 < len(key) <= 128'],
+    [{ '': 'v' }, 'length of key "" is 0 but must be 0 < len(key) <= 128'],
+    [{ k: 'é'.repeat(257) }, 'length of value for key "k" is 514 but must be 0 < len(value) <= 512'],
+    [{ k: '' }, 'length of value for key "k" is 0 but must be 0 < len(value) <= 512'],
+    [{ k: 'a\u0000b' }, 'value for key "k" contains unprintable characters'],
+    [{ 'a\nb': 'v' }, 'contains unprintable characters'],
+    [{ a: '', b: '' }, '2 errors occurred:\n\t* custom_metadata validation failed: length of value for key "a"'],
   ])('refuses custom metadata beyond its limits', async (custom, message) => {
     const { show } = setUp()
     await expect(show('update', 'metadata/app', { custom_metadata: custom })).rejects.toThrow(message)
+  })
+
+  it('can be guarded by its own version', async () => {
+    const { show } = setUp()
+    const write = (input: JsonObject) => show('update', 'metadata/app', { custom_metadata: { a: 'b' }, ...input })
+    await expect(write({ metadata_cas: 1 })).rejects.toMatchObject(
+      refused(400, 'metadata_cas must be 0 when creating new metadata'),
+    )
+    await write({ metadata_cas: 0, metadata_cas_required: true })
+    const mismatch = 'metadata check-and-set parameter does not match the current version'
+    await expect(write({ metadata_cas: 0 })).rejects.toMatchObject(refused(400, mismatch))
+    await expect(write({})).rejects.toMatchObject(
+      refused(400, 'metadata check-and-set parameter required for this call'),
+    )
+    await show('patch', 'metadata/app', { metadata_cas: 1, metadata_cas_required: null })
+    await show('update', 'config', { metadata_cas_required: true })
+    await expect(show('patch', 'metadata/app', {})).rejects.toMatchObject({ status: 400 })
+    expect((await show('read', 'config')).data.metadata_cas_required).toBe(true)
+    expect((await show('read', 'metadata/app')).data).toMatchObject({
+      current_metadata_version: 2,
+      metadata_cas_required: false,
+    })
+  })
+
+  it('patched with null is as it was at first; numbers may be strings; nonsense is refused', async () => {
+    const { show, warnings } = setUp()
+    await show('update', 'metadata/app', { max_versions: 3, cas_required: true, delete_version_after: '1h' })
+    await show('patch', 'metadata/app', { max_versions: '5', cas_required: 'true', zz: 1, nope: 1 })
+    expect(warnings).toEqual(['Endpoint ignored these unrecognized parameters: [nope zz]'])
+    expect((await show('read', 'metadata/app')).data).toMatchObject({
+      max_versions: 5,
+      cas_required: true,
+      delete_version_after: '1h0m0s',
+    })
+    await show('patch', 'metadata/app', { max_versions: null, cas_required: null, delete_version_after: null })
+    expect((await show('read', 'metadata/app')).data).toMatchObject({
+      max_versions: 0,
+      cas_required: false,
+      delete_version_after: '0s',
+    })
+    for (const bad of [
+      { max_versions: 'x' },
+      { max_versions: 1.5 },
+      { max_versions: '' },
+      { cas_required: 'perhaps' },
+      { cas_required: 1 },
+      { delete_version_after: true },
+      { custom_metadata: 'x' },
+      { custom_metadata: { a: { b: 1 } } },
+    ]) {
+      await expect(async () => show('patch', 'metadata/app', bad), JSON.stringify(bad)).rejects.toMatchObject({
+        status: 400,
+      })
+    }
+  })
+
+  it('warns when a key turns off what the mount demands', async () => {
+    const { show, warnings } = setUp()
+    await show('update', 'config', { cas_required: true })
+    await show('update', 'metadata/app', { cas_required: false })
+    expect(warnings).toEqual([
+      '"cas_required" set to false, but is mandated by backend config. This value will be ignored.',
+    ])
   })
 
   it('deleted takes all versions along', async () => {
@@ -237,6 +263,20 @@ describe('metadata', () => {
     expect([...rows.rows.keys()]).toEqual(['mount/u/key/other'])
     expect((await show('read', 'data/app', { version: 2 })).kind).toBe('none')
     expect((await write('app', { again: true })).data.version).toBe(1)
+  })
+
+  it('of a key whose limit fell by more than a commit takes are gone too, soon', async () => {
+    const { show, write, mounted, rows } = setUp()
+    await show('update', 'config', { max_versions: 500 })
+    for (let v = 1; v <= 320; v += 1) await write('app', { v })
+    await show('update', 'config', { max_versions: 2 })
+    await write('app', { v: 321 })
+    await mounted.tick?.({ key: '', version: '' }, new AbortController().signal)
+    expect([...rows.rows.keys()].filter((key) => key.includes('/app'))).toEqual([
+      'mount/u/key/app',
+      'mount/u/version/app/320',
+    ])
+    expect((await show('read', 'data/app', { version: 320 })).data.data).toEqual({ v: 320 })
   })
 
   it('deleted takes along more versions than one commit holds', async () => {
@@ -293,6 +333,16 @@ describe('delete_version_after', () => {
   })
 })
 
+describe('a negative delete_version_after', () => {
+  it('of the mount ends no version, whatever a key says', async () => {
+    const { write, show } = setUp()
+    await show('update', 'config', { delete_version_after: '-20m' })
+    await show('update', 'metadata/app', { delete_version_after: '1h' })
+    expect((await write('app', { a: 1 })).data.deletion_time).toBe('')
+    expect((await show('read', 'config')).data.delete_version_after).toBe('-1s')
+  })
+})
+
 describe('delete, undelete and destroy', () => {
   it('change the versions they name and ignore unknown ones', async () => {
     const { rows, write, show } = setUp()
@@ -314,6 +364,15 @@ describe('delete, undelete and destroy', () => {
     expect((await show('read', 'data/app', { version: 2 })).data.data).toEqual({ i: 2 })
     await write('app', { i: 4 })
     expect((await show('read', 'data/app')).data.data).toEqual({ i: 4 })
+  })
+
+  it('take more versions than one commit holds', async () => {
+    const { show, write } = setUp()
+    await show('update', 'config', { max_versions: 500 })
+    for (let i = 1; i <= 450; i += 1) await write('app', { i })
+    await show('update', 'destroy/app', { versions: Array.from({ length: 450 }, (_, i) => i + 1) })
+    const { versions } = (await show('read', 'metadata/app')).data
+    expect(Object.values<{ destroyed: boolean }>(versions).filter((v) => !v.destroyed)).toEqual([])
   })
 
   it('need version numbers', async () => {
@@ -355,6 +414,31 @@ describe('lists', () => {
     expect((await show('scan', 'metadata/')).data.keys).toEqual(['app', 'new', 'sub', 'dir/one', 'dir/two/x'])
   })
 
+  it('go on after a name that is gone by then', async () => {
+    const { write, show } = setUp()
+    for (const path of ['a', 'b/c', 'b/d/e', 'b/z', 'f', 'g/h']) await write(path, {})
+    const scan = async (input: JsonObject) => (await show('scan', 'metadata/', input)).data?.keys
+    const all = ['a', 'f', 'b/c', 'b/z', 'b/d/e', 'g/h']
+    expect(await scan({})).toEqual(all)
+    for (const [i, after] of all.entries())
+      expect(await scan({ after }), after).toEqual(i === 5 ? undefined : all.slice(i + 1))
+    expect(await scan({ after: 'b/m', limit: 2 })).toEqual(['b/z', 'b/d/e'])
+    expect(await scan({ after: 'c/x' })).toEqual(['g/h'])
+    expect(await scan({ limit: 3 })).toEqual(['a', 'f', 'b/c'])
+  })
+
+  it('with details say what is known about each key, and nothing about folders', async () => {
+    const { write, show, call } = setUp()
+    for (const path of ['app', 'dir/one']) await write(path, {})
+    const { data } = await show('list', 'detailed-metadata/')
+    expect(data.keys).toEqual(['app', 'dir/'])
+    expect(data.key_info).toEqual({ app: (await show('read', 'metadata/app')).data, 'dir/': {} })
+    expect((await show('list', 'detailed-metadata/dir')).data.keys).toEqual(['one'])
+    expect((await show('list', 'detailed-metadata/', { after: 'app' })).data.keys).toEqual(['dir/'])
+    expect(Object.keys((await show('scan', 'detailed-metadata/')).data.key_info)).toEqual(['app', 'dir/one'])
+    expect((await call('list', 'detailed-metadata/none')).kind).toBe('none')
+  })
+
   it('all of a folder that is larger than a page', async () => {
     const { rows, show, write } = setUp()
     await write('k0000', {})
@@ -362,6 +446,39 @@ describe('lists', () => {
     if (!row) throw new Error('no row')
     for (let i = 1; i < 2500; i += 1) rows.rows.set(`mount/u/key/k${String(i).padStart(4, '0')}`, row)
     expect((await show('list', 'metadata/')).data.keys).toHaveLength(2500)
+  })
+})
+
+describe('subkeys', () => {
+  it('are the names without the values, as deep as asked', async () => {
+    const { show, call } = setUp()
+    const text = '{"a":{"b":{"c":"canary"},"none":{}},"d":["canary"],"__proto__":{"e":1.0}}'
+    await call('update', 'data/app', { data: parseJson(text) as JsonObject })
+    const subkeys = async (input?: JsonObject) => {
+      const reply = await call('read', 'subkeys/app', input)
+      return reply.kind === 'data' ? stringifyJson((reply.data as JsonObject)['subkeys'] ?? null) : reply.kind
+    }
+    expect(await subkeys()).toBe('{"a":{"b":{"c":null},"none":null},"d":null,"__proto__":{"e":null}}')
+    expect(await subkeys({ depth: 1 })).toBe('{"a":null,"d":null,"__proto__":null}')
+    expect(await subkeys({ depth: 2 })).toBe('{"a":{"b":null,"none":null},"d":null,"__proto__":{"e":null}}')
+    expect((await show('read', 'subkeys/app')).data.metadata).toMatchObject({ version: 1, destroyed: false })
+  })
+
+  it('are those of a version; of deleted ones there are none', async () => {
+    const { show, write } = setUp()
+    await write('app', { one: 1 })
+    await write('app', { two: 2 })
+    await write('app', null)
+    expect((await show('read', 'subkeys/app', { version: 1 })).data.subkeys).toEqual({ one: null })
+    expect((await show('read', 'subkeys/app')).data.subkeys).toBeNull()
+    await show('update', 'delete/app', { versions: [2] })
+    expect(await show('read', 'subkeys/app', { version: 2 })).toMatchObject({
+      status: 404,
+      data: { subkeys: null, metadata: { version: 2 } },
+    })
+    expect((await show('read', 'subkeys/app', { version: 9 })).kind).toBe('none')
+    expect((await show('read', 'subkeys/none')).kind).toBe('none')
+    expect((await show('read', 'subkeys/')).kind).toBe('none')
   })
 })
 
@@ -383,11 +500,14 @@ describe('paths of another kind', () => {
 })
 
 describe('events', () => {
-  const eventsAfter = async (work: (kit: ReturnType<typeof setUp>) => Promise<unknown>) => {
+  const eventsAfter = async (
+    work: (kit: ReturnType<typeof setUp>) => Promise<unknown>,
+    rows = ['key/dir/app', 'version/dir/app/1'],
+  ) => {
     const kit = setUp()
     await kit.write('dir/app', { password: 'canary' })
     await work(kit)
-    kit.mounted.changed?.(['key/dir/app', 'version/dir/app/1', 'config'])
+    kit.mounted.changed?.(rows)
     await kit.mounted.close?.()
     expect(JSON.stringify(kit.published)).not.toContain('canary')
     return kit.published.map(({ type, dataPath, metadata }) => ({ type, dataPath, metadata }))
@@ -412,12 +532,35 @@ describe('events', () => {
 
   it.each([
     ['delete', 'data/dir/app', {}, 'kv-v2/data-delete'],
+    ['update', 'delete/dir/app', { versions: [1] }, 'kv-v2/delete'],
     ['update', 'destroy/dir/app', { versions: [1] }, 'kv-v2/destroy'],
     ['update', 'metadata/dir/app', {}, 'kv-v2/metadata-write'],
     ['delete', 'metadata/dir/app', {}, 'kv-v2/metadata-delete'],
   ] as const)('%s %s', async (verb, path, input, type) => {
     const events = await eventsAfter((kit) => kit.call(verb, path, input))
     expect(events).toMatchObject([{ type, dataPath: 'secret/data/dir/app' }])
+  })
+
+  it('tell that the settings of the mount changed', async () => {
+    const events = await eventsAfter((kit) => kit.call('update', 'config', { max_versions: 3 }), ['config'])
+    const metadata = { path: 'secret/config', data_path: 'secret/config', operation: 'config-write', modified: 'true' }
+    expect(events).toEqual([{ type: 'kv-v2/config-write', dataPath: 'secret/config', metadata }])
+  })
+
+  it('of version 1 are writes and deletions', async () => {
+    const { call, mounted, published } = setUp(null)
+    await call('update', 'dir/app', { password: 'canary' })
+    mounted.changed?.(['key/dir/app', 'config'])
+    await mounted.close?.()
+    await call('delete', 'dir/app')
+    mounted.changed?.(['key/dir/app'])
+    await mounted.close?.()
+    const at = { path: 'secret/dir/app', data_path: 'secret/dir/app', modified: 'true' }
+    expect(published).toMatchObject([
+      { type: 'kv-v1/write', dataPath: 'secret/dir/app', metadata: { ...at, operation: 'write' } },
+      { type: 'kv-v1/delete', dataPath: 'secret/dir/app', metadata: { ...at, operation: 'delete' } },
+    ])
+    expect(JSON.stringify(published)).not.toContain('canary')
   })
 
   it('a reset publishes nothing', async () => {
@@ -443,14 +586,17 @@ describe('version 1', () => {
   })
 })
 
-it('a mount says its version, and keeps it', async () => {
+it('a mount says its version, and is never downgraded', async () => {
   expect(kv.options?.({ version: '2' })).toEqual({ version: '2' })
   expect(kv.options?.(null)).toBeNull()
   expect(() => kv.options?.({ version: '3' })).toThrow(Refusal)
-  const { mounted } = setUp()
+  const { mounted, rows } = setUp(null)
   const tx = {} as never
-  await mounted.tuned?.(tx, { options: { version: '2' } })
-  await expect(mounted.tuned?.(tx, { options: { version: '1' } })).rejects.toMatchObject({ status: 400 })
+  await mounted.tuned?.(tx, { options: null })
+  await expect(mounted.tuned?.(tx, { options: { version: '2' } })).rejects.toMatchObject(
+    refused(400, 'cannot downgrade mount from version 2'),
+  )
+  expect(rows.rows.size).toBe(0)
 })
 
 it('whatever is written, in whatever order, each readable version is the one that was written', async () => {

@@ -1,19 +1,15 @@
-import type { Json, JsonObject } from '../../../lib/json/value.ts'
+import { parseGoBool } from '../../../lib/go-bool.ts'
+import { isJsonObject, type Json, JsonNumber, type JsonObject } from '../../../lib/json/value.ts'
 import { type Call, operation, Refusal, type Reply, type Route } from '../../contracts/request.ts'
-import { metadataAnswer } from './answers.ts'
-import { changeLimits, limitFields } from './config.ts'
+import { changeLimits, type LimitChange, limitFields, readLimits } from './config.ts'
 import { notOnRoot } from './invalid-path.ts'
-import {
-  type CustomMetadata,
-  decodeKey,
-  encodeKey,
-  type KeyChange,
-  type KeyState,
-  keyRow,
-  versionRow,
-} from './key-row.ts'
+import { metadataAnswer } from './keys/answers.ts'
+import { checkCustom } from './keys/custom-metadata.ts'
+import { type CustomMetadata, encodeKey, type KeyChange, type KeyState, keyRow } from './keys/key-row.ts'
+import { removeKey } from './keys/remove-key.ts'
+import { findKey, readKey } from './keys/stored-key.ts'
+import { newKey, setCustom } from './keys/versions.ts'
 import { listFields, listKeys, scanKeys } from './listing.ts'
-import { newKey, setCustom } from './versions.ts'
 
 const pathOf = (call: Pick<Call, 'params'>) => call.params['path'] ?? ''
 const rowOf = (call: Pick<Call, 'params' | 'storage'>) => [call.storage.prefix + keyRow(pathOf(call))]
@@ -21,125 +17,132 @@ const rowOf = (call: Pick<Call, 'params' | 'storage'>) => [call.storage.prefix +
 const fields = {
   ...limitFields,
   custom_metadata: { kind: 'stringMap', description: 'Names and values for people and tools; not encrypted data.' },
-  metadata_cas_required: { kind: 'bool', description: 'Not supported: must be false.' },
+  metadata_cas: {
+    kind: 'int',
+    description: 'The current_metadata_version that this write replaces; 0: there is no metadata yet.',
+  },
 } as const
 
 async function read(call: Call): Promise<Reply> {
   if (pathOf(call) === '') return notOnRoot
-  const bytes = await call.storage.getBytes(keyRow(pathOf(call)))
-  return bytes ? { kind: 'data', data: metadataAnswer(decodeKey(bytes).state) } : { kind: 'none' }
+  const key = await findKey(call.storage, pathOf(call))
+  return key ? { kind: 'data', data: metadataAnswer(key.state) } : { kind: 'none' }
 }
 
-interface Change {
-  readonly max_versions?: number
-  readonly cas_required?: boolean
-  readonly delete_version_after?: string
-  readonly metadata_cas_required?: boolean
+interface Change extends LimitChange {
+  readonly metadata_cas?: number | undefined
 }
 
-/** Makes the key when it is not there, unless `mustExist`. */
+/** Makes the key when it is not there, unless it is a patch. Undefined: there is no such key; else the settings that count for nothing. */
 async function change(
   call: Call,
   input: Change,
   custom: (before: CustomMetadata) => CustomMetadata,
   kind: KeyChange,
-): Promise<boolean> {
-  if (input.metadata_cas_required) throw new Refusal(400, 'metadata_cas_required is not supported by this server')
+): Promise<readonly string[] | undefined> {
+  const path = pathOf(call)
   return call.transaction(async (tx) => {
-    const row = await tx.getBytes(call.storage, keyRow(pathOf(call)))
-    if (!row && kind === 'metadata-patch') return false
-    const { state, data } = row ? decodeKey(row) : { state: newKey(call.now), data: undefined }
+    const known = await readKey(tx, call.storage, path)
+    if (!known && kind === 'metadata-patch') return undefined
+    const { state, data } = known ?? { state: newKey(call.now), data: undefined }
+    const mount = await readLimits(tx, call.storage)
+    checkMetadataCas(input.metadata_cas, known?.state, mount.metadataCasRequired)
     const changed: KeyState = setCustom(changeLimits(state, input), custom(state.custom))
     const metadataVersion = state.metadataVersion + 1
     const next: KeyState = { ...changed, updatedAt: call.now, metadataVersion, lastChange: kind }
-    tx.put(call.storage, keyRow(pathOf(call)), encodeKey(next, data))
-    return true
+    tx.put(call.storage, keyRow(path), encodeKey(next, data))
+    const ignored = [
+      ...(mount.casRequired && input.cas_required === false ? ['cas_required'] : []),
+      ...(mount.metadataCasRequired && input.metadata_cas_required === false ? ['metadata_cas_required'] : []),
+    ]
+    return ignored
   })
+}
+
+function warnIgnored(call: Pick<Call, 'warn'>, names: readonly string[]): void {
+  for (const name of names)
+    call.warn(`"${name}" set to false, but is mandated by backend config. This value will be ignored.`)
+}
+
+function checkMetadataCas(cas: number | undefined, known: KeyState | undefined, required: boolean): void {
+  if (cas === undefined) {
+    if (required || known?.metadataCasRequired)
+      throw new Refusal(400, 'metadata check-and-set parameter required for this call')
+  } else if (!known) {
+    if (cas !== 0) throw new Refusal(400, 'metadata_cas must be 0 when creating new metadata')
+  } else if (cas !== known.metadataVersion) {
+    throw new Refusal(400, 'metadata check-and-set parameter does not match the current version')
+  }
 }
 
 async function patch(call: Call): Promise<Reply> {
   if (pathOf(call) === '') return notOnRoot
   const { custom_metadata: given, ...rest } = call.input
-  const names = new Set(Object.keys(rest))
-  for (const name of names)
-    if (!Object.hasOwn(fields, name)) call.warn(`Endpoint ignored these unrecognized parameters: [${name}]`)
-  const done = await change(
+  const unknown = Object.keys(rest).filter((name) => !Object.hasOwn(fields, name))
+  if (unknown.length > 0) call.warn(`Endpoint ignored these unrecognized parameters: [${unknown.sort().join(' ')}]`)
+  const ignored = await change(
     call,
     {
-      max_versions: typed(rest, 'max_versions', 'number'),
-      cas_required: typed(rest, 'cas_required', 'boolean'),
-      delete_version_after: typed(rest, 'delete_version_after', 'string'),
-      metadata_cas_required: typed(rest, 'metadata_cas_required', 'boolean'),
+      max_versions: number(rest, 'max_versions'),
+      cas_required: boolean(rest, 'cas_required'),
+      delete_version_after: text(rest, 'delete_version_after'),
+      metadata_cas_required: boolean(rest, 'metadata_cas_required'),
+      metadata_cas: number(rest, 'metadata_cas'),
     },
     (before) => checkCustom(mergeCustom(before, given)),
     'metadata-patch',
   )
-  return done ? { kind: 'none' } : { kind: 'none', status: 404 }
+  if (!ignored) return { kind: 'none', status: 404 }
+  warnIgnored(call, ignored)
+  return { kind: 'none' }
 }
 
-interface Types {
-  readonly number: number
-  readonly boolean: boolean
-  readonly string: string
-}
-function typed<K extends keyof Types>(input: JsonObject, name: string, type: K): Types[K] | undefined {
+/** Merge patch: null is the setting's zero. Numbers and booleans may come as strings. */
+function number(input: JsonObject, name: string): number | undefined {
   const value = input[name]
-  if (value === undefined || value === null) return undefined
-  if (typeof value !== type) throw new Refusal(400, `${name} must be a ${type}`)
-  return value as Types[K]
+  if (value === undefined) return undefined
+  if (value === null) return 0
+  const found = typeof value === 'string' || value instanceof JsonNumber ? Number(String(value) || 'x') : value
+  if (typeof found !== 'number' || !Number.isInteger(found)) throw new Refusal(400, `${name} must be a whole number`)
+  return found
+}
+
+function boolean(input: JsonObject, name: string): boolean | undefined {
+  const value = input[name]
+  if (value === undefined) return undefined
+  if (value === null) return false
+  const found = typeof value === 'string' ? parseGoBool(value) : value
+  if (typeof found !== 'boolean') throw new Refusal(400, `${name} must be true or false`)
+  return found
+}
+
+function text(input: JsonObject, name: string): string | undefined {
+  const value = input[name]
+  if (value === undefined) return undefined
+  if (value === null) return '0'
+  if (typeof value === 'string' || typeof value === 'number' || value instanceof JsonNumber) return String(value)
+  throw new Refusal(400, `${name} must be a duration such as "3h25m19s"`)
 }
 
 /** Merge patch: null removes. */
 function mergeCustom(before: CustomMetadata, given: Json | undefined): CustomMetadata {
   if (given === undefined) return before
   if (given === null) return null
-  if (typeof given !== 'object' || Array.isArray(given)) throw new Refusal(400, 'custom_metadata must be an object')
-  const merged: Record<string, string> = { ...before }
+  if (!isJsonObject(given)) throw new Refusal(400, 'custom_metadata must be an object')
+  const merged = new Map(Object.entries(before ?? {}))
   for (const [name, value] of Object.entries(given)) {
-    if (value === null) delete merged[name]
-    else if (typeof value === 'string') merged[name] = value
+    if (value === null) merged.delete(name)
+    else if (typeof value === 'string') merged.set(name, value)
     else throw new Refusal(400, 'custom_metadata validation failed: values must be strings')
   }
-  return merged
+  return Object.fromEntries(merged)
 }
 
-function checkCustom(custom: CustomMetadata): CustomMetadata {
-  const fail = (why: string): never => {
-    throw new Refusal(400, `custom_metadata validation failed: ${why}`)
-  }
-  const entries = Object.entries(custom ?? {})
-  if (entries.length > 64) fail(`payload must contain at most 64 keys, provided ${entries.length}`)
-  for (const [name, value] of entries) {
-    const [nameBytes, valueBytes] = [Buffer.byteLength(name), Buffer.byteLength(value)]
-    if (nameBytes === 0) fail('keys must not be empty')
-    if (nameBytes > 128) fail(`length of key is ${nameBytes} but max length is 128`)
-    if (valueBytes > 512) fail(`length of value for key ${JSON.stringify(name)} is ${valueBytes} but max length is 512`)
-  }
-  return custom
-}
-
-/** Removes the key and all versions; rows beyond one commit's size were unreachable once the key's row is gone. */
 async function remove(call: Call): Promise<Reply> {
-  const path = pathOf(call)
-  if (path === '') return notOnRoot
-  const left = await call.transaction(async (tx) => {
-    const row = await tx.getBytes(call.storage, keyRow(path))
-    if (!row) return []
-    tx.remove(call.storage, keyRow(path))
-    const versions = decodeKey(row).state.older.map((v) => v.version)
-    for (const version of versions.slice(0, perCommit)) tx.remove(call.storage, versionRow(path, version))
-    return versions.slice(perCommit)
-  })
-  for (let from = 0; from < left.length; from += perCommit) {
-    await call.storage.transaction(async (tx) => {
-      // Someone may have written the key anew: then its version rows are theirs.
-      if (await tx.getBytes(call.storage, keyRow(path))) return
-      for (const version of left.slice(from, from + perCommit)) tx.remove(call.storage, versionRow(path, version))
-    })
-  }
+  if (pathOf(call) === '') return notOnRoot
+  await removeKey(call.storage, pathOf(call), call.signal)
   return { kind: 'none' }
 }
-const perCommit = 200
 
 export const metadataRoute: Route = {
   path: 'metadata/{path...?}',
@@ -155,7 +158,8 @@ export const metadataRoute: Route = {
       async handle(call) {
         if (pathOf(call) === '') return notOnRoot
         const { custom_metadata: given, ...rest } = call.input
-        await change(call, rest, (before) => (given === undefined ? before : checkCustom(given)), 'metadata-write')
+        const custom = (before: CustomMetadata) => (given === undefined ? before : checkCustom(given))
+        warnIgnored(call, (await change(call, rest, custom, 'metadata-write')) ?? [])
         return { kind: 'none' }
       },
     }),

@@ -5,7 +5,7 @@ import { stringifyJson } from '../../../lib/json/stringify.ts'
 import { JsonNumber, type JsonObject, RawJson } from '../../../lib/json/value.ts'
 import type { Mounted } from '../../contracts/mounted.ts'
 import { type Call, operation, Refusal, type Route } from '../../contracts/request.ts'
-import { keyRow } from './key-row.ts'
+import { isUnversioned, keyRow } from './keys/key-row.ts'
 import { listFields, listKeys, scanKeys } from './listing.ts'
 
 const pathOf = (call: Pick<Call, 'params'>) => call.params['path'] ?? ''
@@ -23,7 +23,7 @@ const route: Route = {
       async handle(call) {
         const bytes = await call.storage.getBytes(keyRow(pathOf(call)))
         if (!bytes) return { kind: 'none' }
-        const data = new RawJson(Buffer.from(bytes).toString())
+        const data = new RawJson(Buffer.from(stillUnversioned(bytes)).toString())
         return { kind: 'data', data, leaseMs: leaseOf(data) ?? (call.mount.config.defaultTtlMs || systemTtlMs) }
       },
     }),
@@ -34,20 +34,42 @@ const route: Route = {
         if (pathOf(call) === '') throw new Refusal(400, 'missing path')
         if (Object.keys(call.input).length === 0) throw new Refusal(400, 'missing data fields')
         const text = Buffer.from(stringifyJson(call.input))
-        await call.transaction(async (tx) => tx.put(call.storage, keyRow(pathOf(call)), text))
+        await call.transaction(async (tx) => {
+          const before = await tx.getBytes(call.storage, keyRow(pathOf(call)))
+          if (before) stillUnversioned(before)
+          tx.put(call.storage, keyRow(pathOf(call)), text)
+        })
         return { kind: 'none' }
       },
     }),
     delete: operation({
       input: 'free',
+      reads: rowOf,
       async handle(call) {
-        await call.transaction(async (tx) => tx.remove(call.storage, keyRow(pathOf(call))))
+        await call.transaction(async (tx) => {
+          const before = await tx.getBytes(call.storage, keyRow(pathOf(call)))
+          if (!before) return
+          stillUnversioned(before)
+          tx.remove(call.storage, keyRow(pathOf(call)))
+        })
         return { kind: 'none' }
       },
     }),
     list: operation({ input: listFields, handle: (call) => listKeys(call, pathOf(call)) }),
     scan: operation({ input: listFields, handle: (call) => scanKeys(call, pathOf(call)) }),
   },
+}
+
+/**
+ * A request that began before the mount was upgraded may meet a key that has versions by now: it must neither show nor lose
+ * them, and the client comes back to a mount of version 2.
+ */
+function stillUnversioned(row: Uint8Array): Uint8Array {
+  if (isUnversioned(row)) return row
+  throw new Refusal(
+    400,
+    'Upgrading from non-versioned to versioned data. This backend will be unavailable for a brief period and will resume service shortly.',
+  )
 }
 
 /** The value's own `ttl` or `lease`: how long a reader should keep it. Only texts that name one are parsed. */

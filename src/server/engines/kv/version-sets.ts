@@ -3,8 +3,9 @@ import { type Call, operation, Refusal, type Reply, type Route } from '../../con
 import type { Tx } from '../../contracts/secret-storage.ts'
 import { readLimits } from './config.ts'
 import { notOnRoot } from './invalid-path.ts'
-import { decodeKey, encodeKey, type KeyState, keyRow, versionRow } from './key-row.ts'
-import { destroy, findVersion, softDelete, undelete } from './versions.ts'
+import { encodeKey, type KeyState, keyRow, versionRow } from './keys/key-row.ts'
+import { readKey } from './keys/stored-key.ts'
+import { destroy, findVersion, softDelete, undelete } from './keys/versions.ts'
 
 type Change = (state: KeyState, versions: readonly number[], tx: Tx, call: Call) => Promise<KeyState> | KeyState
 
@@ -23,27 +24,30 @@ function versionsRoute(path: string, summary: string, change: Change): Route {
           if (pathOf(call) === '') return notOnRoot
           const versions = call.input.versions ?? []
           if (versions.length === 0) throw new Refusal(400, 'No version number provided')
-          if (versions.length > maxVersionsPerCall) {
-            throw new Refusal(400, `at most ${maxVersionsPerCall} versions can be changed at once`)
+          for (let from = 0; from < versions.length; from += perCommit) {
+            await changeSome(call, versions.slice(from, from + perCommit), change)
           }
-          await call.transaction(async (tx) => {
-            const row = await tx.getBytes(call.storage, keyRow(pathOf(call)))
-            if (!row) return
-            const { state, data } = decodeKey(row)
-            const next = await change(state, versions, tx, call)
-            tx.put(call.storage, keyRow(pathOf(call)), encodeKey(next, next.current.destroyed ? undefined : data))
-          })
           return { kind: 'none' }
         },
       }),
     },
   }
 }
-const maxVersionsPerCall = 200
+const perCommit = 200
+
+async function changeSome(call: Call, versions: readonly number[], change: Change): Promise<void> {
+  const { storage } = call
+  await call.transaction(async (tx) => {
+    const key = await readKey(tx, storage, pathOf(call))
+    if (!key) return
+    const next = await change(key.state, versions, tx, call)
+    tx.put(storage, keyRow(pathOf(call)), encodeKey(next, next.current.destroyed ? undefined : key.data))
+  })
+}
 
 export const versionSetRoutes: readonly Route[] = [
   versionsRoute('delete', 'Delete versions of a key; they can be brought back.', (state, versions, _, call) =>
-    softDelete(state, versions, call.now),
+    softDelete(state, versions, call.now, 'delete'),
   ),
   versionsRoute('undelete', 'Bring deleted versions back.', async (state, versions, tx, call) =>
     undelete(state, versions, await readLimits(tx, call.storage), call.now),

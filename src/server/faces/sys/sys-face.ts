@@ -1,18 +1,37 @@
 /** sys/: the server as clients see and change it. */
 import type { AuditBroker } from '../../audit/broker/audit-broker.ts'
 import type { Mounted } from '../../contracts/mounted.ts'
-import type { LeaseStore } from '../../leases/lease-store.ts'
-import { auditRoutes } from './audit-devices.ts'
-import { type EventRoutesOptions, eventRoutes } from './events.ts'
-import { internalMountRoutes } from './internal-mounts.ts'
-import { leaseRoutes } from './leases.ts'
-import { type LifecycleOptions, lifecycleRoutes } from './lifecycle.ts'
-import { type MountRoutesOptions, mountRoutes } from './mounts.ts'
-import { type PolicyRoutesOptions, policyRoutes } from './policies.ts'
+import { auditRoutes } from './audit/audit.ts'
+import { type EventRoutesOptions, eventRoutes } from './events/events.ts'
+import { type LeaseRoutesOptions, leaseRoutes } from './leases/leases.ts'
+import { type LockoutRoutesOptions, lockoutRoutes } from './lockout/locked-users.ts'
+import { type MfaRoutesOptions, mfaRoutes } from './mfa/validate.ts'
+import { internalMountRoutes } from './mounts/internal-mounts.ts'
+import { type MountRoutesOptions, mountRoutes } from './mounts/mounts.ts'
+import { type RemountOptions, remountRoutes } from './mounts/remount.ts'
+import { type NamespaceRoutesOptions, namespaceRoutes } from './namespaces/namespaces.ts'
+import { type OperationsOptions, operationsRoutes } from './operations/operations-routes.ts'
+import { type PolicyRoutesOptions, policyRoutes } from './policies/policies.ts'
+import { type QuotaRoutesOptions, quotaRoutes } from './quotas/quotas.ts'
+import { type LifecycleOptions, lifecycleRoutes } from './seal/lifecycle.ts'
+import { type SnapshotRoutesOptions, snapshotRoutes } from './snapshots/snapshots.ts'
+import { type WrappingRoutesOptions, wrappingRoutes } from './wrapping/wrapping.ts'
 
-export interface SysFaceOptions extends LifecycleOptions, MountRoutesOptions, PolicyRoutesOptions, EventRoutesOptions {
+export interface SysFaceOptions
+  extends LeaseRoutesOptions,
+    LifecycleOptions,
+    QuotaRoutesOptions,
+    LockoutRoutesOptions,
+    MountRoutesOptions,
+    RemountOptions,
+    NamespaceRoutesOptions,
+    PolicyRoutesOptions,
+    SnapshotRoutesOptions,
+    WrappingRoutesOptions,
+    MfaRoutesOptions,
+    OperationsOptions,
+    EventRoutesOptions {
   readonly broker: AuditBroker
-  readonly leases: LeaseStore
 }
 
 export function createSysFace(options: SysFaceOptions): Mounted {
@@ -22,9 +41,17 @@ export function createSysFace(options: SysFaceOptions): Mounted {
       ...mountRoutes(options, 'secret'),
       ...mountRoutes(options, 'auth'),
       ...internalMountRoutes(options),
+      ...remountRoutes(options),
+      ...namespaceRoutes(options),
       ...policyRoutes(options),
       ...auditRoutes(options.broker),
-      ...leaseRoutes(options.leases),
+      ...leaseRoutes(options),
+      ...quotaRoutes(options),
+      ...lockoutRoutes(options),
+      ...snapshotRoutes(options),
+      ...wrappingRoutes(options),
+      ...mfaRoutes(options),
+      ...operationsRoutes(options),
       ...eventRoutes(options),
     ],
   }

@@ -2,8 +2,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
 import type { RandomBytes } from '../../../lib/random.ts'
 import type { Seal } from '../../contracts/devices.ts'
-import { encodeShamirConfig, type ShamirConfig } from './config.ts'
-import { splitKey } from './shares.ts'
+import { type Split, splitKey } from './shares.ts'
 
 /** The shares that were given do not make the key that wraps the root key. */
 export class WrongUnsealKey extends Error {
@@ -37,14 +36,13 @@ export function shamirSeal(options: { readonly kek: Uint8Array; readonly random:
 export interface NewShamirSeal {
   /** To be handed out and forgotten. */
   readonly shares: readonly Uint8Array[]
-  /** Rows for Barrier.initialise, under plainRows.sealConfig and plainRows.wrappedRootKey. */
-  readonly sealConfig: Uint8Array
+  /** The row under plainRows.wrappedRootKey. */
   readonly wrappedRootKey: Uint8Array
 }
 
 /** A new wrapping key, split, and the root key wrapped by it. */
 export async function newShamirSeal(options: {
-  readonly config: ShamirConfig
+  readonly config: Split
   readonly rootKey: Uint8Array
   readonly random: RandomBytes
 }): Promise<NewShamirSeal> {
@@ -52,7 +50,7 @@ export async function newShamirSeal(options: {
   const kek = random(32)
   try {
     const { blob } = await shamirSeal({ kek, random }).wrap(rootKey)
-    return { shares: await splitKey(kek, config), sealConfig: encodeShamirConfig(config), wrappedRootKey: blob }
+    return { shares: await splitKey(kek, config), wrappedRootKey: blob }
   } finally {
     kek.fill(0)
   }

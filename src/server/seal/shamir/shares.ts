@@ -1,12 +1,16 @@
 import { combine, split } from 'shamir-secret-sharing'
 import { Refusal } from '../../contracts/request.ts'
-import type { ShamirConfig } from './config.ts'
+
+export interface Split {
+  readonly shares: number
+  readonly threshold: number
+}
 
 const minShareBytes = 16
 const keyBytes = 32
 
 /** The key's unseal keys: 33 bytes each (32 of the polynomials, 1 coordinate), or the key itself when there is only one. */
-export async function splitKey(key: Uint8Array, { shares, threshold }: ShamirConfig): Promise<Uint8Array[]> {
+export async function splitKey(key: Uint8Array, { shares, threshold }: Split): Promise<Uint8Array[]> {
   // The library takes no subclass of Uint8Array.
   const plain = Uint8Array.from(key)
   if (shares === 1) return [plain]
@@ -29,15 +33,15 @@ export async function combineShares(shares: readonly Uint8Array[]): Promise<Uint
   }
 }
 
-/** An unseal key as people type it: hex, else base64. Refusal 400 in Vault's words. */
-export function parseShare(text: string): Uint8Array {
+/** An unseal key as people type it: hex, else base64. Refusal 400 in Vault's words, which begin differently where it is no unsealing. */
+export function parseShare(text: string, before = 'invalid key: '): Uint8Array {
   const share = decode(text)
   if (!share) throw new Refusal(400, "'key' must be a valid hex or base64 string")
   if (share.length < minShareBytes) {
-    throw new Refusal(400, `invalid key: key is shorter than minimum ${minShareBytes} bytes`)
+    throw new Refusal(400, `${before}key is shorter than minimum ${minShareBytes} bytes`)
   }
   if (share.length > keyBytes + 1) {
-    throw new Refusal(400, `invalid key: key is longer than maximum ${keyBytes + 1} bytes`)
+    throw new Refusal(400, `${before}key is longer than maximum ${keyBytes + 1} bytes`)
   }
   return share
 }

@@ -5,7 +5,8 @@ import { WrongUnsealKey } from './shamir.ts'
 import { combineShares } from './shares.ts'
 
 export interface UnsealProgressOptions {
-  readonly threshold: number
+  /** How many shares may open; more than one number while the keys before the present ones still count. */
+  readonly thresholds: readonly number[]
   readonly random: RandomBytes
   /**
    * Unwraps the root key with this key and unseals the barrier. WrongUnsealKey means that the shares were wrong; every
@@ -62,15 +63,18 @@ export class UnsealProgress {
     }
     if (this.#shares.length === 0) this.#nonce = uuid(this.#options.random)
     this.#shares.push(share)
-    if (this.#shares.length < this.#options.threshold) return this.state
+    const { thresholds } = this.#options
+    if (!thresholds.includes(this.#shares.length)) return this.state
+    const last = this.#shares.length >= Math.max(...thresholds)
     try {
       await this.#open()
+      this.reset()
       return { unsealed: true, progress: 0, nonce: '' }
     } catch (cause) {
+      if (cause instanceof WrongUnsealKey && !last) return this.state
+      this.reset()
       if (cause instanceof WrongUnsealKey) throw new Refusal(400, cause.message, { cause })
       throw cause
-    } finally {
-      this.reset()
     }
   }
 

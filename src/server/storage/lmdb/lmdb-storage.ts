@@ -153,6 +153,47 @@ export class LmdbStorage implements StorageBackend {
     this.#options.feed.announce('reset')
   }
 
+  /**
+   * One LMDB transaction on this thread, which nothing else runs in meanwhile: lmdb keeps one write transaction per process,
+   * and whatever awaited inside would let other writes and reads of this process into it.
+   */
+  async replace(rows: Iterable<readonly [string, Stored]>, bytes: number): Promise<void> {
+    this.#assertUp()
+    const { volume } = this.#options
+    // Pages of the old rows are free only afterwards.
+    const reserved = await volume.reserve(bytes)
+    try {
+      // What is being committed goes first: it is part of what is replaced.
+      await this.#db.committed
+      this.#assertUp()
+      this.#replaceAll(rows)
+    } finally {
+      volume.release(reserved)
+    }
+    this.#options.feed.announce('reset')
+  }
+
+  #replaceAll(rows: Iterable<readonly [string, Stored]>): void {
+    let written = false
+    try {
+      this.#db.transactionSync(() => {
+        this.#db.clearSync()
+        for (const [key, row] of rows) {
+          checkRow(key, row)
+          this.#db.putSync(key, withSum(key, row.version, row.value), versionNumber(row.version))
+        }
+        written = true
+      })
+    } catch (cause) {
+      // Its own mistake or the source's: LMDB has taken everything back.
+      if (!written) throw cause
+      this.#fail(cause)
+      throw new OutcomeUnknown('LMDB failed to commit: all rows were being replaced, which may have happened or not', {
+        cause,
+      })
+    }
+  }
+
   async now(): Promise<number> {
     return this.#options.clock.now()
   }

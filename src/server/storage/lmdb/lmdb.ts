@@ -10,7 +10,7 @@ import { type CheckCommand, checkInChild } from './check.ts'
 import { openEnvironment } from './environment.ts'
 import { Holders } from './holders.ts'
 import { LmdbStorage } from './lmdb-storage.ts'
-import { type StatFs, Volume } from './volume.ts'
+import { defaultMinFreeBytes, type StatFs, Volume } from './volume.ts'
 
 export interface LmdbOptions {
   /** A folder of its own, made when absent (0700). */
@@ -36,8 +36,6 @@ export interface Peers {
   publish(keys: readonly string[]): void
   listen(heard: (change: Change) => void): void
 }
-
-const defaultMinFreeBytes = 256 * 1024 * 1024
 
 /** Throws StorageDown, with nothing changed, on a network file system, a file in use elsewhere, or one that fails its check. */
 export async function openLmdb(options: LmdbOptions): Promise<StorageBackend> {

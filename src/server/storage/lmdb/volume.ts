@@ -25,6 +25,8 @@ const networkFileSystems: ReadonlyMap<number, string> = new Map([
   [0x73757245, 'Coda'],
 ])
 
+export const defaultMinFreeBytes = 256 * 1024 * 1024
+
 const refreshMs = 1000
 /** Commits above this are not judged by a measurement up to a second old. */
 const largeCommitBytes = 1024 * 1024

@@ -129,6 +129,19 @@ class MemoryStorage implements StorageBackend {
     this.#feed.announce('reset')
   }
 
+  async replace(rows: Iterable<readonly [string, Stored]>, _bytes: number): Promise<void> {
+    this.#assertOpen()
+    const next = new Map<string, Stored>()
+    for (const [key, row] of rows) {
+      checkRow(key, row)
+      next.set(key, { value: Uint8Array.from(row.value), version: row.version })
+    }
+    this.#rows.clear()
+    for (const [key, row] of next) this.#rows.set(key, row)
+    this.#keys = [...next.keys()].sort(compareUtf8)
+    this.#feed.announce('reset')
+  }
+
   async now(): Promise<number> {
     return this.#clock.now()
   }

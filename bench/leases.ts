@@ -1,0 +1,188 @@
+/**
+ * Start-up and memory of a server with many leases against one with a thousand, on LMDB: opening, unsealing, the first
+ * lookup, renewal refusal and sweep. Best of five interleaved starts, each in a process of its own: the rest is what else the machine does. Exits 1 when many cost
+ * more than a tenth more. 200,000 leases by default; `--million`; `--report` to only print.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '../src/lib/clock.ts'
+import { stringifyJson } from '../src/lib/json/stringify.ts'
+import type { JsonObject } from '../src/lib/json/value.ts'
+import { silentLog } from '../src/lib/log.ts'
+import { base62, systemRandom, uuid } from '../src/lib/random.ts'
+import { engines, outbound } from '../src/programs/engines.ts'
+import { type Core, createCore } from '../src/programs/server/core.ts'
+import { Barrier, plainRows } from '../src/server/barrier/barrier.ts'
+import type { StorageBackend } from '../src/server/contracts/storage.ts'
+import { inject } from '../src/server/http/handler.ts'
+import { DueIndex } from '../src/server/leases/due-index.ts'
+import type { LeaseRow } from '../src/server/leases/lease-row.ts'
+import { LeaseRows } from '../src/server/leases/lease-rows.ts'
+import { vaultTtl } from '../src/server/mounts/mount-json.ts'
+import { decodeWrappedKey } from '../src/server/seal/config/wrapped-key.ts'
+import { shamirSeal } from '../src/server/seal/shamir/shamir.ts'
+import { openLmdb } from '../src/server/storage/lmdb/lmdb.ts'
+
+const few = 1000
+const many = process.argv.includes('--million') ? 1_000_000 : 200_000
+const allowed = 1.1
+const known = 'database/creds/r0/000000000000000000000000'
+
+const open = (path: string): Promise<StorageBackend> =>
+  openLmdb({
+    path,
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+    check: { command: [process.execPath, '-e', ''] },
+    fatal: (error) => {
+      throw error
+    },
+    minFreeBytes: 1,
+  })
+
+function newCore(backend: StorageBackend): Core {
+  return createCore({
+    backend,
+    types: engines,
+    auditDevices: {},
+    outbound: outbound({ allow: [] }),
+    ttl: vaultTtl,
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+    version: '2.6.0',
+    cofferVersion: '0.1.0',
+    node: 'bench',
+  })
+}
+
+async function call(core: Core, method: string, path: string, body: JsonObject, token = ''): Promise<JsonObject> {
+  const answer = await inject(core.handler, {
+    method,
+    path: `/v1/${path}`,
+    headers: token === '' ? {} : { 'X-Vault-Token': token },
+    body: stringifyJson(body),
+  })
+  return answer.body === '' ? {} : JSON.parse(answer.body)
+}
+
+/** A server that was initialised, and that many leases, put where the lease store puts them. */
+async function fill(path: string, count: number): Promise<{ key: string; token: string }> {
+  const backend = await open(path)
+  const core = newCore(backend)
+  const init = await call(core, 'PUT', 'sys/init', { secret_shares: 1, secret_threshold: 1 })
+  const key = String((init['keys'] as string[])[0])
+  await call(core, 'PUT', 'sys/unseal', { key })
+  await core.close(1000)
+  const barrier = await unsealed(backend, key)
+  const rows = new LeaseRows(barrier, new DueIndex(barrier.view('ns/root/'), systemClock))
+  const mount = uuid(systemRandom)
+  const now = Date.now()
+  const batches = Array.from({ length: Math.ceil(count / 50) }, (_, i) => i).reverse()
+  const lane = async () => {
+    for (let batch = batches.pop(); batch !== undefined; batch = batches.pop()) {
+      const first = batch * 50
+      await rows.places.transaction(async (tx) => {
+        for (let i = first; i < Math.min(first + 50, count); i += 1) rows.create(tx, leaseAt(i, mount, now))
+      })
+    }
+  }
+  await Promise.all(Array.from({ length: 16 }, lane))
+  barrier.seal()
+  await backend.close()
+  return { key, token: String(init['root_token']) }
+}
+
+/** The one share is the key that wraps the root key. */
+async function unsealed(backend: StorageBackend, key: string): Promise<Barrier> {
+  const barrier = new Barrier({ backend, clock: systemClock, random: systemRandom, log: silentLog })
+  const [row] = await backend.read([{ key: plainRows.wrappedRootKey }])
+  if (!row || row === 'same') throw new Error('the storage was not initialised')
+  const wrapped = decodeWrappedKey(row.value)
+  const seal = shamirSeal({ kek: Buffer.from(key, 'hex'), random: systemRandom })
+  await barrier.unseal(await seal.unwrap(wrapped.blob, wrapped.keyId))
+  return barrier
+}
+
+function leaseAt(i: number, mount: string, now: number): LeaseRow {
+  const path = `database/creds/r${i % 1000}`
+  const day = 86_400_000
+  const expiresAt = now + day + Math.floor((i / many) * 30 * day)
+  return {
+    format: 1,
+    id: i === 0 ? known : `${path}/${base62(systemRandom, 24)}`,
+    path,
+    mount,
+    handler: 'user',
+    state: { name: `v-token-r${i}`, revocation: 'DROP ROLE IF EXISTS "{{name}}";' },
+    token: base62(systemRandom, 43),
+    status: 'active',
+    issuedAt: now,
+    expiresAt,
+    dueAt: expiresAt,
+    ttlMs: expiresAt - now,
+    maxTtlMs: 0,
+    renewable: false,
+    renewedAt: null,
+    attempts: 0,
+  }
+}
+
+/** In a process of its own. */
+async function start(path: string, key: string, token: string): Promise<void> {
+  const begun = performance.now()
+  const backend = await open(path)
+  const core = newCore(backend)
+  await call(core, 'PUT', 'sys/unseal', { key })
+  const looked = await call(core, 'PUT', 'sys/leases/lookup', { lease_id: known }, token)
+  if (!looked['data']) throw new Error(`lookup failed: ${JSON.stringify(looked)}`)
+  await call(core, 'PUT', 'sys/leases/renew', { lease_id: known }, token)
+  const ms = performance.now() - begun
+  // A sweep of the housekeeper.
+  await systemClock.sleep(1300)
+  const rssAnonMb = Number(/RssAnon:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0) / 1024
+  await core.close(1000)
+  await backend.close()
+  process.stdout.write(JSON.stringify({ ms, rssAnonMb }))
+}
+
+async function main(): Promise<boolean> {
+  const scratch = mkdtempSync(join(tmpdir(), 'coffer-leases-'))
+  try {
+    const sides = []
+    for (const count of [few, many]) {
+      const path = join(scratch, String(count))
+      const begun = performance.now()
+      sides.push({ count, path, ...(await fill(path, count)), runs: [] as { ms: number; rssAnonMb: number }[] })
+      console.log(`${count} leases stored in ${((performance.now() - begun) / 1000).toFixed(1)} s`)
+    }
+    for (let run = 0; run < 5; run += 1) {
+      for (const side of sides) {
+        const script = process.argv[1] ?? ''
+        const args = [...process.execArgv, script, 'start', side.path, side.key, side.token]
+        side.runs.push(JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })))
+      }
+    }
+    const [small, large] = sides.map(({ count, runs }) => {
+      const figures = {
+        ms: Math.min(...runs.map(({ ms }) => ms)),
+        rssAnonMb: Math.min(...runs.map(({ rssAnonMb }) => rssAnonMb)),
+      }
+      console.log(`${count} leases: start ${figures.ms.toFixed(0)} ms, RssAnon ${figures.rssAnonMb.toFixed(1)} MB`)
+      return figures
+    })
+    if (!small || !large) return false
+    const ratios = { start: large.ms / small.ms, memory: large.rssAnonMb / small.rssAnonMb }
+    console.log(`start ${ratios.start.toFixed(2)}, memory ${ratios.memory.toFixed(2)} (allowed ${allowed})`)
+    return ratios.start <= allowed && ratios.memory <= allowed
+  } finally {
+    rmSync(scratch, { recursive: true })
+  }
+}
+
+const [, , mode, path = '', key = '', token = ''] = process.argv
+if (mode === 'start') await start(path, key, token)
+else if (!(await main()) && !process.argv.includes('--report')) process.exitCode = 1

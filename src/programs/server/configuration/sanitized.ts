@@ -1,0 +1,44 @@
+import type { JsonObject } from '../../../lib/json/value.ts'
+import type { ServerConfig } from '../configuration.ts'
+
+/** sys/config/state/sanitized: Vault's members as far as they exist here. Paths and addresses; nothing that opens anything. */
+export function sanitizedConfig(config: ServerConfig): JsonObject {
+  return {
+    api_addr: config.apiAddr ?? '',
+    cluster_addr: '',
+    cluster_name: '',
+    default_lease_ttl: config.defaultTtlMs / 1000,
+    max_lease_ttl: config.maxTtlMs / 1000,
+    default_max_request_duration: 0,
+    disable_cache: false,
+    disable_mlock: true,
+    disable_performance_standby: false,
+    disable_printable_check: false,
+    enable_response_header_hostname: config.hostnameHeader,
+    enable_ui: false,
+    introspection_endpoint: false,
+    raw_storage_endpoint: false,
+    log_format: config.logFormat,
+    log_level: config.logLevel,
+    log_file: config.logFile ?? '',
+    pid_file: config.pidFile ?? '',
+    listeners: config.listeners.map(({ host, port, tls }) => ({
+      type: 'tcp',
+      config: {
+        address: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+        ...(tls
+          ? { tls_cert_file: tls.certFile, tls_key_file: tls.keyFile, tls_min_version: tls.minVersion }
+          : { tls_disable: true }),
+      },
+    })),
+    storage: { type: config.storage.kind },
+    telemetry: {
+      disable_hostname: true,
+      metrics_prefix: config.telemetry.prefix,
+      usage_gauge_period: config.telemetry.usagePeriodMs * 1e6,
+    },
+    outbound: { allow: [...config.outboundAllow] },
+    audit_file_directories: [...config.auditDirectories],
+    shutdown_timeout: config.shutdownMs / 1000,
+  }
+}

@@ -1,0 +1,37 @@
+import type { Listener } from '../../../server/http/listener.ts'
+import type { ServerConfig } from '../configuration.ts'
+
+export interface StartFacts {
+  /** Where clients reach this node. */
+  readonly address: string | undefined
+  /** In the configuration's order; absent when only the configuration was looked at. */
+  readonly bound?: readonly Listener[]
+  readonly versions: { readonly vault: string; readonly coffer: string }
+}
+
+/** Vault's block at the start, which scripts search: names to the right of column 24, in order. */
+export function startReport(config: ServerConfig, { address, bound, versions }: StartFacts): string {
+  const lines: [string, string][] = [
+    ...(address ? [['Api Address', address] as [string, string]] : []),
+    ['Cgo', 'disabled'],
+    ['Node Version', process.version],
+    ...config.listeners.map((listener, i): [string, string] => [
+      `Listener ${i + 1}`,
+      listenerLine(listener, bound?.[i]?.address),
+    ]),
+    ['Log Level', config.logLevel],
+    ['Mlock', 'supported: false, enabled: false'],
+    ['Recovery Mode', 'false'],
+    ['Storage', config.storage.kind],
+    ['Version', `Coffer v${versions.coffer}, Vault API ${versions.vault}`],
+  ]
+  const width = 24
+  return `==> Vault server configuration:\n\n${lines.map(([name, value]) => `${name.padStart(width)}: ${value}\n`).join('')}\n`
+}
+
+function listenerLine(listener: ServerConfig['listeners'][number], bound: string | undefined): string {
+  const { host, port, maxRequestBytes = 33_554_432, tls } = listener
+  const given = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const address = bound?.replace(/^https?:\/\//, '') ?? given
+  return `tcp (addr: "${address}", max_request_duration: "1m30s", max_request_size: "${maxRequestBytes}", tls: "${tls ? 'enabled' : 'disabled'}")`
+}

@@ -1,0 +1,332 @@
+import type { Clock } from '../../../../lib/clock.ts'
+import type { Logger } from '../../../../lib/log.ts'
+import type { AuditDevice } from '../../../contracts/devices.ts'
+import { chainBody, droppedBody, headsMember } from './chain-line.ts'
+import { type ChainHead, type ChainLog, touchMs } from './chain-log.ts'
+import type { Body, Chain, ChainWriter } from './chain-writer.ts'
+import { DeviceTally } from './device-tally.ts'
+
+export interface ChainedDeviceOptions {
+  readonly path: string
+  readonly device: AuditDevice
+  readonly chains: ChainLog
+  readonly writer: ChainWriter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly prefix: string
+  /** How long a group may take. */
+  readonly deadlineMs: number
+  /** How often the head goes to storage while lines are written. */
+  readonly headMs: number
+  /** How often a signed checkpoint is written while lines are written. */
+  readonly checkpointMs: number
+  /** Survives the device: what was dropped before it could be opened. */
+  readonly tally?: DeviceTally
+}
+
+interface Entry {
+  readonly bodies: readonly string[]
+  /** The last body is a checkpoint's: it is completed and signed when its turn has come. */
+  readonly checkpoint?: 'checkpoint' | 'closed'
+  resolve(): void
+  reject(error: Error): void
+}
+/** What waits in memory for a device that is slow: in JavaScript characters, so at most twice as many bytes. */
+const maxQueuedChars = 32 * 1024 * 1024
+/** After this many failures in a row the device is left alone for a while. */
+const patience = 3
+const firstPauseMs = 100
+const longestPauseMs = 5000
+
+/**
+ * One device with its queue and its chain of lines. What is queued while a write runs goes out as one write after it. After a
+ * write that failed nobody knows what the file holds, so the chain ends there and a new one begins.
+ */
+export class ChainedDevice {
+  readonly path: string
+  readonly tally: DeviceTally
+  readonly #options: ChainedDeviceOptions
+  #queue: Entry[] = []
+  #queuedChars = 0
+  #chain: Chain | undefined
+  #recorded = { seq: 0, at: 0 }
+  #cancelHead: (() => void) | undefined
+  #cancelCheckpoint: (() => void) | undefined
+  #running: Promise<void> | undefined
+  /** A write is past its deadline and has not come back: nothing is queued behind it. */
+  #stuck = false
+  #closed = false
+  #failures = 0
+  /** Monotonic: not tried again before. */
+  #pausedUntil = 0
+  /** Of all writes until one is cut off. */
+  #abort = new AbortController()
+
+  constructor(options: ChainedDeviceOptions) {
+    this.#options = options
+    this.path = options.path
+    this.tally = options.tally ?? new DeviceTally()
+    this.#scheduleCheckpoint()
+  }
+
+  get blocked(): boolean {
+    return this.#stuck
+  }
+
+  get waiting(): number {
+    return this.#queue.length
+  }
+
+  /** Resolves when the device has the lines; rejects when it refused them or was too slow. `bodies` as in audit-line.ts. */
+  write(bodies: readonly string[]): Promise<void> {
+    const refusal = this.#refusal()
+    if (refusal !== undefined) {
+      this.tally.drop(bodies.length, this.#options.clock.now())
+      return Promise.reject(new Error(refusal))
+    }
+    return this.#enqueue(bodies)
+  }
+
+  #refusal(): string | undefined {
+    if (this.#closed) return 'the audit device is closed'
+    if (this.#stuck) return 'the audit device is blocked'
+    if (this.#queuedChars >= maxQueuedChars) return 'too many audit lines are waiting'
+    if (this.#failures >= patience && this.#options.clock.monotonic() < this.#pausedUntil) {
+      return 'the audit device has failed and is tried again soon'
+    }
+    return undefined
+  }
+
+  #enqueue(bodies: readonly string[], checkpoint?: Entry['checkpoint']): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ bodies, resolve, reject, ...(checkpoint ? { checkpoint } : {}) })
+      for (const body of bodies) this.#queuedChars += body.length
+      this.#running ??= this.#run()
+    })
+  }
+
+  async #run(): Promise<void> {
+    // What comes in with the same turn's input goes out in one group.
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    while (this.#queue.length > 0) await this.#writeGroup(this.#take())
+    this.#running = undefined
+  }
+
+  #take(): Entry[] {
+    const group = this.#queue
+    this.#queue = []
+    this.#queuedChars = 0
+    return group
+  }
+
+  async #writeGroup(group: readonly Entry[]): Promise<void> {
+    const abort = this.#abort
+    let settled = false
+    const settle = (error?: Error) => {
+      if (settled) return
+      settled = true
+      for (const entry of group) {
+        if (error) entry.reject(error)
+        else entry.resolve()
+      }
+    }
+    const cancel = this.#options.clock.after(this.#options.deadlineMs, () => {
+      const error = new Error(`the audit device took longer than ${this.#options.deadlineMs} ms`)
+      abort.abort(error)
+      this.#abort = new AbortController()
+      settle(error)
+      this.#stuck = true
+      this.#fail(error)
+    })
+    try {
+      await this.#send(group, abort.signal)
+      this.#failures = 0
+      settle()
+    } catch (error) {
+      this.#failed(group)
+      const reason = error instanceof Error ? error : new Error(String(error))
+      if (!settled) this.#options.log.error('audit.write_failed', { device: this.path, error: reason.message })
+      this.tally.lastError = reason.message
+      settle(reason)
+    } finally {
+      cancel()
+      this.#stuck = false
+    }
+  }
+
+  #failed(group: readonly Entry[]): void {
+    const { clock } = this.#options
+    this.#failures += 1
+    const pause = firstPauseMs * 2 ** Math.min(Math.max(0, this.#failures - patience), 10)
+    this.#pausedUntil = clock.monotonic() + Math.min(longestPauseMs, pause)
+    this.tally.failures += 1
+    this.tally.drop(countLines(group), clock.now())
+    this.#abandonChain()
+  }
+
+  /** The lines that the device took stay vouched for. */
+  #abandonChain(): void {
+    const chain = this.#chain
+    this.#chain = undefined
+    if (chain) this.#quietly(this.#options.chains.advance(chain.id, { seq: chain.seq, mac: chain.mac }, true))
+  }
+
+  #quietly(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      this.#options.log.warn('audit.head_not_recorded', { device: this.path, error: String(error) })
+    })
+  }
+
+  /** Rejects what waits behind a blocked write. */
+  #fail(error: Error): void {
+    this.#options.log.error('audit.device_blocked', { device: this.path, waiting: this.#queue.length })
+    const waiting = this.#take()
+    this.tally.lastError = error.message
+    this.tally.drop(countLines(waiting), this.#options.clock.now())
+    for (const entry of waiting) entry.reject(error)
+  }
+
+  async #send(group: readonly Entry[], signal: AbortSignal): Promise<void> {
+    const { device, chains, clock, prefix } = this.#options
+    const dropped = this.tally.unreported
+    const before = dropped ? [droppedBody(clock.now(), dropped, prefix)] : []
+    const chain = this.#chain ?? (await this.#open(before))
+    const { lines, seq, mac } = this.#options.writer.link(chain, bodiesOf(before, group))
+    try {
+      await device.write(lines, signal)
+    } catch (error) {
+      this.#options.writer.forget()
+      if (chain.seq === 0) this.#quietly(chains.discard(chain.id))
+      throw error
+    }
+    chain.seq = seq
+    chain.mac = mac
+    this.#chain = chain
+    this.tally.took(lines.length, dropped)
+    this.#scheduleHead()
+  }
+
+  /** Puts a first line before the group that tells of all other chains. */
+  async #open(before: string[]): Promise<Chain> {
+    const { chains, clock, writer, prefix } = this.#options
+    const heads = await chains.heads()
+    const id = await chains.open()
+    before.unshift(chainBody(clock.now(), 'opened', { device: this.path, heads: headsMember(heads) }, prefix))
+    this.#recorded = { seq: 0, at: clock.now() }
+    return writer.begin(id)
+  }
+
+  #scheduleHead(): void {
+    this.#cancelHead ??= this.#options.clock.after(this.#options.headMs, () => {
+      this.#cancelHead = undefined
+      this.#recordHead(false).catch((error: unknown) => {
+        this.#options.log.warn('audit.head_not_recorded', { device: this.path, error: String(error) })
+        if (!this.#closed) this.#scheduleHead()
+      })
+    })
+  }
+
+  async #recordHead(closed: boolean): Promise<void> {
+    const { chains, clock } = this.#options
+    const chain = this.#chain
+    const now = clock.now()
+    if (!chain) return
+    if (!closed && chain.seq === this.#recorded.seq && now - this.#recorded.at < touchMs) return
+    const { seq, mac } = chain
+    await chains.advance(chain.id, { seq, mac }, closed)
+    this.#recorded = { seq, at: now }
+  }
+
+  #scheduleCheckpoint(): void {
+    this.#cancelCheckpoint = this.#options.clock.after(this.#options.checkpointMs, () => {
+      this.checkpoint()
+        .catch((error: unknown) => {
+          this.#options.log.warn('audit.checkpoint_failed', { device: this.path, error: String(error) })
+        })
+        .finally(() => {
+          if (!this.#closed) this.#scheduleCheckpoint()
+        })
+    })
+  }
+
+  /** A signed line that lists the heads of all chains, if there is anything new; then what it makes superfluous is forgotten. */
+  async checkpoint(): Promise<void> {
+    const chain = this.#chain
+    if (!chain || this.#refusal() !== undefined) return
+    if (chain.seq <= chain.covered + 1 && chain.covered > 0) return this.#recordHead(false)
+    const heads = await this.#write('checkpoint')
+    await this.#options.chains.trim(heads)
+  }
+
+  async #write(event: 'checkpoint' | 'closed'): Promise<readonly ChainHead[]> {
+    const { chains, clock, prefix } = this.#options
+    const heads = await chains.heads()
+    const body = chainBody(clock.now(), event, { device: this.path, heads: headsMember(heads) }, prefix)
+    await this.#enqueue([body], event)
+    return heads
+  }
+
+  /** Waits for what is queued, but not for a device that is blocked. */
+  async #idle(): Promise<void> {
+    if (!this.#running || this.#stuck) return
+    const enough = new AbortController()
+    const deadline = this.#options.clock.sleep(this.#options.deadlineMs, enough.signal).catch(() => {})
+    await Promise.race([this.#running, deadline])
+    enough.abort()
+  }
+
+  async reopen(): Promise<void> {
+    await this.#within('reopen', this.#options.device.reopen?.())
+  }
+
+  /** Not for longer than a write may take: a disk that is gone must hold up neither a seal nor other devices. */
+  async #within(what: string, work: Promise<void> | undefined): Promise<void> {
+    const { clock, deadlineMs, path } = this.#options
+    if (!work) return
+    const enough = new AbortController()
+    const late = clock.sleep(deadlineMs, enough.signal).then(() => {
+      throw new Error(`the audit device ${path} did not ${what} within ${deadlineMs} ms`)
+    })
+    try {
+      await Promise.race([work, late])
+    } finally {
+      enough.abort()
+      late.catch(() => {})
+      work.catch(() => {})
+    }
+  }
+
+  /** Writes what is queued and a last line, records the end of the chain, closes the device. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    const { device, log, path } = this.#options
+    this.#cancelCheckpoint?.()
+    await this.#idle()
+    try {
+      if (this.#chain && this.#refusal() === undefined) await this.#write('closed')
+      this.#closed = true
+      await this.#recordHead(true)
+    } catch (error) {
+      log.warn('audit.chain_not_closed', { device: path, error: String(error) })
+    }
+    this.#closed = true
+    this.#cancelHead?.()
+    this.#cancelCheckpoint?.()
+    await this.#within('close', device.close()).catch((error: unknown) => {
+      log.warn('audit.device_not_closed', { device: path, error: String(error) })
+    })
+  }
+}
+
+/** Lines of requests: those about the chain are nobody's loss. */
+function countLines(group: readonly Entry[]): number {
+  return group.reduce((sum, { bodies, checkpoint }) => sum + (checkpoint ? 0 : bodies.length), 0)
+}
+
+function bodiesOf(before: readonly string[], group: readonly Entry[]): Body[] {
+  const bodies = before.map((text) => ({ text, signed: false }))
+  for (const entry of group) {
+    for (const text of entry.bodies) bodies.push({ text, signed: entry.checkpoint !== undefined })
+  }
+  return bodies
+}

@@ -1,0 +1,10 @@
+/** What concerns audit below sys/. */
+import type { AuditBroker } from '../../../audit/broker/audit-broker.ts'
+import type { Route } from '../../../contracts/request.ts'
+import { auditDeviceRoutes } from './audit-devices.ts'
+import { auditProofRoutes } from './audit-proof.ts'
+import { auditedHeaderRoutes } from './audited-headers.ts'
+
+export function auditRoutes(broker: AuditBroker): Route[] {
+  return [...auditDeviceRoutes(broker), ...auditedHeaderRoutes(broker), ...auditProofRoutes(broker)]
+}

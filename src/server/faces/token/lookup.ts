@@ -1,0 +1,63 @@
+import { type Call, operation, Refusal, type Reply, type Route } from '../../contracts/request.ts'
+import type { FoundToken } from '../../tokens/token-store.ts'
+import { findByAccessor, findToken } from './found-token.ts'
+import { lookupJson } from './lookup-json.ts'
+import type { TokenFaceOptions } from './token-face.ts'
+import { accessorField, tokenField } from './token-fields.ts'
+
+export function lookupRoutes(options: TokenFaceOptions): Route[] {
+  const own = (call: Call<unknown>) => options.presented.get(call)
+  /** The caller's own is looked up also from a namespace below its own. */
+  const self = operation({
+    input: {},
+    effect: 'none',
+    handle: async (call) => {
+      const presented = own(call)
+      const found = presented && (await options.tokens.lookup(presented.token))
+      if (!presented || !found) throw new Refusal(403, 'bad token')
+      return show(options, found, presented.token, call)
+    },
+  })
+  const other = operation({
+    input: { token: tokenField },
+    effect: 'none',
+    handle: async (call) => {
+      const { token } = call.input
+      if (token === '' || token === own(call)?.token) return self.handle(call)
+      const found = await findToken(options, token)
+      if (!found) throw new Refusal(403, 'bad token')
+      return show(options, found, token, call)
+    },
+  })
+  const byAccessor = operation({
+    input: { accessor: accessorField },
+    effect: 'none',
+    handle: async (call) => {
+      if (call.input.accessor === '') throw new Refusal(400, 'missing accessor')
+      const found = await findByAccessor(options, call.input.accessor)
+      if (!found) throw new Refusal(403, 'invalid accessor')
+      return show(options, found, '', call)
+    },
+  })
+  return [
+    { path: 'lookup-self', summary: 'Shows the token of the request.', on: { read: self, update: self } },
+    { path: 'lookup', summary: 'Shows a token.', on: { read: other, update: other } },
+    {
+      path: 'lookup-accessor',
+      summary: 'Shows the token of an accessor, without the token itself.',
+      on: { update: byAccessor },
+    },
+  ]
+}
+
+async function show(
+  { tokens, namespaceOf, nounsOf }: TokenFaceOptions,
+  { id, row }: FoundToken,
+  token: string,
+  { now }: Call<unknown>,
+): Promise<Reply> {
+  const namespace = namespaceOf(row.namespace)
+  const identityPolicies = namespace ? await tokens.identityPolicies(row, nounsOf(namespace).identity) : []
+  const usesLeft = row.numUses > 0 ? await tokens.usesLeft(id) : undefined
+  return { kind: 'data', data: lookupJson({ row, token, now, usesLeft, namespace, identityPolicies }) }
+}

@@ -1,0 +1,76 @@
+/** Rows that go by themselves: waiting logins, and what is remembered of passcodes. */
+import { z } from 'zod'
+import type { JsonObject } from '../../../lib/json/value.ts'
+import type { Rows, SecretStorage, Tx } from '../../contracts/secret-storage.ts'
+
+interface Due {
+  readonly at: number
+  readonly kind: string
+  readonly id: string
+}
+
+/** leases/due-index.ts, as far as it is used here. */
+export interface DueRows {
+  add(tx: Tx, due: Due): void
+  remove(tx: Tx, due: Due): void
+  drop(due: Due, guard: (tx: Tx) => Promise<void>): Promise<void>
+  handle(kind: string, handler: (due: Due, guard: (tx: Tx) => Promise<void>) => Promise<void>): void
+}
+
+interface Expiring {
+  readonly dueAt: number
+}
+
+const kind = 'mfa'
+const expiringSchema: z.ZodType<Expiring> = z.looseObject({ dueAt: z.number() })
+
+/** Once for all namespaces. */
+export function expireMfaRows({ rows, due }: { readonly rows: Rows; readonly due: DueRows }): void {
+  due.handle(kind, async (one, guard) => {
+    const [namespaceId = '', ...name] = one.id.split('~')
+    const view = rows.view(`ns/${namespaceId}/identity/mfa/`)
+    const gone = await view.transaction(async (tx) => {
+      await guard(tx)
+      const row = await tx.get(view, name.join('/'), expiringSchema)
+      if (row?.dueAt !== one.at) return false
+      tx.remove(view, name.join('/'))
+      due.remove(tx, one)
+      return true
+    })
+    if (!gone) await due.drop(one, guard)
+  })
+}
+
+/** A row below `mfa/` ("state/", "request/") with its due time. */
+export class ExpiringRows {
+  readonly #due: DueRows
+  readonly #view: SecretStorage
+  readonly #prefix: string
+
+  constructor(options: {
+    readonly due: DueRows
+    readonly view: SecretStorage
+    readonly namespaceId: string
+    readonly folder: string
+  }) {
+    this.#due = options.due
+    this.#view = options.view
+    this.#prefix = `${options.namespaceId}~${options.folder}~`
+  }
+
+  put(tx: Tx, name: string, row: JsonObject & Expiring, before: Expiring | undefined): void {
+    if (before && before.dueAt !== row.dueAt) this.#due.remove(tx, this.#dueOf(name, before.dueAt))
+    if (before?.dueAt !== row.dueAt) this.#due.add(tx, this.#dueOf(name, row.dueAt))
+    if (before) tx.put(this.#view, name, row)
+    else tx.create(this.#view, name, row)
+  }
+
+  remove(tx: Tx, name: string, row: Expiring): void {
+    tx.remove(this.#view, name)
+    this.#due.remove(tx, this.#dueOf(name, row.dueAt))
+  }
+
+  #dueOf(name: string, at: number): Due {
+    return { at, kind, id: `${this.#prefix}${name.replaceAll('/', '~')}` }
+  }
+}

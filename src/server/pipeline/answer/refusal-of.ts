@@ -1,0 +1,23 @@
+/** What went wrong, in words for the client; what only operators may know goes to the log. */
+import type { Logger } from '../../../lib/log.ts'
+import { Refusal } from '../../contracts/request.ts'
+import { OutcomeUnknown, StorageDown, StorageFull } from '../../contracts/storage.ts'
+import type { Exchange } from '../exchange.ts'
+
+export function refusalOf(x: Exchange, error: unknown, log: Logger): Refusal {
+  if (error instanceof Refusal) {
+    if (error.cause !== undefined) log.warn('refused', { request: x.id, error: describeError(error.cause) })
+    return error
+  }
+  log.error('request failed', { request: x.id, path: x.incoming.path, error: describeError(error) })
+  if (error instanceof StorageFull) return new Refusal(503, error.message)
+  if (error instanceof StorageDown) return new Refusal(503, 'the storage cannot be reached')
+  if (error instanceof OutcomeUnknown) {
+    return new Refusal(503, 'the storage was cut off: the write may or may not have happened, read before trying again')
+  }
+  if (x.deadline.exceeded) return new Refusal(503, 'the request took longer than 90 s')
+  return new Refusal(500, 'internal error')
+}
+
+export const describeError = (error: unknown) =>
+  error instanceof Error ? `${error.name}: ${error.message}` : 'unknown'

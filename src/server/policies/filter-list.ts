@@ -1,0 +1,60 @@
+/** What of a list's answer the policy lets through: OpenBao's pagination_limit and list_scan_response_keys_filter_path. */
+import { parseJson } from '../../lib/json/parse.ts'
+import { compareUtf8 } from '../../lib/json/stringify.ts'
+import { isJsonObject, type Json, type JsonObject, RawJson } from '../../lib/json/value.ts'
+import type { Verdict } from './acl.ts'
+
+export interface ListRules {
+  /** Largest page; 0 = all. Also what the operation's own `limit` should be, so that it reads no more. */
+  readonly limit: number
+  /** Keys after this one; '' = from the first that the operation gives. */
+  readonly after: string
+  /** Absent: all. */
+  shows?(key: string): boolean
+}
+
+/**
+ * The answer's data with the keys that remain; `key_info` loses the others. Doing again what the operation did (after,
+ * limit) changes nothing. Throws for data that has more than keys: something that was not filtered would get through.
+ */
+export function filterList(verdict: Verdict, data: JsonObject | RawJson): JsonObject | RawJson {
+  const rules = verdict.list
+  if (!rules) return data
+  const plain = data instanceof RawJson ? parseJson(data.text) : data
+  if (!isJsonObject(plain)) throw new Error('a filtered list is no object')
+  const keys = plain['keys']
+  if (keys === undefined || keys === null) return withoutKeys(plain)
+  if (!isStrings(keys)) throw new Error('a filtered list has keys that are no names')
+  const { shows } = rules
+  const later = rules.after === '' ? keys : keys.filter((key) => compareUtf8(key, rules.after) > 0)
+  const page = rules.limit > 0 ? later.slice(0, rules.limit) : later
+  const kept = shows ? page.filter((key) => shows(key)) : page
+  const info = plain['key_info']
+  if (shows) refuseOthers(plain)
+  return { ...plain, keys: kept, ...(info === undefined ? {} : { key_info: infoOf(kept, info) }) }
+}
+
+function withoutKeys(data: JsonObject): JsonObject {
+  if (Object.keys(data).length > 0) throw new Error('a filtered list has no keys')
+  return data
+}
+
+function refuseOthers(data: JsonObject): void {
+  const others = Object.keys(data).filter((name) => name !== 'keys' && name !== 'key_info')
+  if (others.length > 0) throw new Error(`a filtered list has other members: ${others.join(', ')}`)
+}
+
+function infoOf(kept: readonly string[], info: Json): JsonObject {
+  const plain = info instanceof RawJson ? parseJson(info.text) : info
+  const out: Record<string, Json> = Object.create(null)
+  if (plain === null) return out
+  if (!isJsonObject(plain)) throw new Error('a filtered list has key_info that is no object')
+  for (const key of kept) {
+    const known = plain[key]
+    if (known !== undefined) out[key] = known
+  }
+  return out
+}
+
+const isStrings = (value: Json): value is readonly string[] =>
+  Array.isArray(value) && value.every((item: Json) => typeof item === 'string')

@@ -1,0 +1,2 @@
+export const hvacPython: string
+export const hashiVaultJs: string
