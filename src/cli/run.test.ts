@@ -107,3 +107,20 @@ describe('the command line', () => {
     expect((await runFake(['read', 'a'], { env: { VAULT_SKIP_VERIFY: 'maybe' } })).status).toBe(1)
   })
 })
+
+describe('a refusal by policy', () => {
+  const denied = '{"errors":["1 error occurred:\\n\\t* permission denied\\n\\n"],"request_id":"r-1"}'
+  const badToken = '{"errors":["permission denied"],"request_id":"r-2"}'
+  const read = (name: 'coffer' | 'vault', body: string) =>
+    runFake(['read', 'secret/data/x'], { name, answer: () => ({ status: 403, body }) })
+
+  it('says how to learn why', async () => {
+    const run = await read('coffer', denied)
+    expect([run.status, run.err.endsWith('\nWhy: coffer policy explain -request-id=r-1\n')]).toEqual([2, true])
+  })
+
+  it("says what Vault's says under Vault's name, and nothing about policy when the token is bad", async () => {
+    expect((await read('vault', denied)).err).not.toContain('explain')
+    expect((await read('coffer', badToken)).err).not.toContain('explain')
+  })
+})

@@ -1,6 +1,8 @@
 /** The command line: commands over HTTP, as the vault CLI has them. */
 
 import { closest } from '../lib/closest.ts'
+import { isObject } from '../sdk/envelope.ts'
+import { ResponseError } from '../sdk/response-error.ts'
 import { TransportError } from '../sdk/transport.ts'
 import { commands, groups, rolesOf } from './catalogue.ts'
 import { type CliContext, type Command, Failure } from './command.ts'
@@ -25,11 +27,20 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
   } catch (error) {
     if (context.signal.aborted) return 130
     if (!(error instanceof Failure) && !(error instanceof TransportError)) throw error
-    context.stderr.write(`${error.message}\n`)
+    context.stderr.write(`${error.message}\n${reasonHint(error, context)}`)
     return error instanceof Failure ? error.status : 1
   } finally {
     context.signal.removeEventListener('abort', onAbort)
   }
+}
+
+/** How to learn why policy said no; nothing under Vault's name, whose scripts read what Vault prints. */
+function reasonHint(error: Error, { name }: CliContext): string {
+  const answer = error.cause
+  if (name !== 'coffer' || !(answer instanceof ResponseError) || answer.status !== 403 || answer.tokenInvalid) return ''
+  const { document } = answer.response
+  const id = isObject(document) ? document['request_id'] : undefined
+  return typeof id === 'string' ? `\nWhy: ${name} policy explain -request-id=${id}\n` : ''
 }
 
 /** In words. */

@@ -28,6 +28,9 @@ export const kvSearch: Command = {
   },
   takes: { min: 0, max: 1 },
   run: async (call) => {
+    if (call.args.length === 0 && !call.flags.has('mount')) {
+      throw new Failure(1, 'Where? Give the path of a KV engine or of a folder in one, or -mount')
+    }
     const location = await locateVersioned(call, call.args[0] ?? '', 'Searching is not supported on KV Version 1')
     const limit = call.flags.int('limit') ?? Number.POSITIVE_INFINITY
     if (limit < 1) throw new Failure(1, 'invalid value for flag -limit: want 1 or more')
