@@ -45,10 +45,14 @@ const clientSuite = () => ({
   run: () => vitest(process.execPath, ['clients'], join(scratch, 'clients.json')),
 })
 
-/** The HTTP layer under ten times ten thousand mutated requests. */
+/** The HTTP layer under ten times ten thousand mutated requests, and every operation under each of its hostile values. */
 const fuzzSuite = () => ({
   name: 'fuzz',
-  run: () => vitest(process.execPath, ['wire'], join(scratch, 'fuzz.json'), { COFFER_FUZZ: '100000' }, ['fuzz']),
+  run: () =>
+    vitest(process.execPath, ['wire'], join(scratch, 'fuzz.json'), { COFFER_FUZZ: '100000', COFFER_WALK_SHARE: '1' }, [
+      'fuzz',
+      'endpoints',
+    ]),
 })
 
 const controlPlaneSuite = (name, missing, env) => ({

@@ -209,7 +209,10 @@ function parsed(text: string): Answer {
 }
 
 /** Waits for what must come about, and fails when it does not. */
-export async function eventually(holds: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+export async function eventually(
+  holds: () => boolean | Promise<boolean>,
+  withinMs = onReal ? 60_000 : 10_000,
+): Promise<void> {
   const end = performance.now() + withinMs
   while (!(await holds())) {
     if (performance.now() > end) throw new Error(`did not come about: ${holds.toString()}`)
