@@ -20,21 +20,24 @@ export function measureStorage(backend: StorageBackend, telemetry: Telemetry, cl
     read: (keys) => {
       const begun = clock.monotonic()
       return backend.read(keys).then((rows) => {
-        get.observe(clock.monotonic() - begun)
+        const now = clock.monotonic()
+        get.observe(now - begun, now)
         return rows
       }, failed)
     },
     list: (prefix, page) => {
       const begun = clock.monotonic()
       return backend.list(prefix, page).then((names) => {
-        list.observe(clock.monotonic() - begun)
+        const now = clock.monotonic()
+        list.observe(now - begun, now)
         return names
       }, failed)
     },
     commit: (commit) => {
       const begun = clock.monotonic()
       return backend.commit(commit).then((outcome) => {
-        put.observe(clock.monotonic() - begun)
+        const now = clock.monotonic()
+        put.observe(now - begun, now)
         if (outcome === 'conflict') conflicts.add()
         return outcome
       }, failed)

@@ -31,13 +31,14 @@ export class RequestMeter {
 
   end(request: MeasuredRequest, begun: number): void {
     this.#requests.remove(request)
-    const took = this.#clock.monotonic() - begun
+    const now = this.#clock.monotonic()
+    const took = now - begun
     const login = request.made !== undefined && request.token === undefined
-    if (login) this.#metrics.handleLoginRequest.observe(took)
-    else this.#metrics.handleRequest.observe(took)
+    if (login) this.#metrics.handleLoginRequest.observe(took, now)
+    else this.#metrics.handleRequest.observe(took, now)
     const mount = request.mount?.info.path
     if (mount === undefined) return
     const namespace = request.nouns?.info.path ?? ''
-    this.#metrics.route(request.incoming.verb, namespace === '' ? mount : namespace + mount).observe(took)
+    this.#metrics.route(request.incoming.verb, namespace === '' ? mount : namespace + mount).observe(took, now)
   }
 }

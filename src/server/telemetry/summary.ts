@@ -32,8 +32,8 @@ export class Summary {
     this.#times.fill(Number.NEGATIVE_INFINITY)
   }
 
-  observe(value: number): void {
-    const now = this.#clock.monotonic()
+  /** `now`: the monotonic time, from whoever has just read it to know the value. */
+  observe(value: number, now = this.#clock.monotonic()): void {
     this.count += 1
     this.sum += value
     this.#values[this.#next] = value

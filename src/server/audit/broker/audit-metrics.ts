@@ -1,6 +1,7 @@
 /** What the broker measures, by Vault's names where it is shown. */
 interface Timer {
-  observe(ms: number): void
+  /** `now`: the monotonic time at the end. */
+  observe(ms: number, now: number): void
 }
 
 interface Count {
@@ -24,14 +25,15 @@ export interface AuditMetrics {
 /** 'exchange': both lines at once. */
 export type Lines = 'request' | 'response' | 'exchange'
 
-export function observe({ request, response }: LineTimers, lines: Lines, ms: number): void {
-  if (lines !== 'response') request.observe(ms)
-  if (lines !== 'request') response.observe(ms)
+export function observe({ request, response }: LineTimers, lines: Lines, begun: number, now: number): void {
+  if (lines !== 'response') request.observe(now - begun, now)
+  if (lines !== 'request') response.observe(now - begun, now)
 }
 
 /** Until some device has the lines, or, with `accepted` false, until none has taken them. */
-export function observeAll(metrics: AuditMetrics, lines: Lines, ms: number, accepted: boolean): void {
-  observe({ request: metrics.auditRequest, response: metrics.auditResponse }, lines, ms)
+export function observeAll(metrics: AuditMetrics, lines: Lines, begun: number, now: number, accepted: boolean): void {
+  if (lines !== 'response') metrics.auditRequest.observe(now - begun, now)
+  if (lines !== 'request') metrics.auditResponse.observe(now - begun, now)
   if (accepted) return
   if (lines !== 'response') metrics.auditRequestFailure.add()
   if (lines !== 'request') metrics.auditResponseFailure.add()
