@@ -154,6 +154,7 @@ class Server {
       logs: this.#logs,
       plugins,
       metricsPrefix: config.telemetry.prefix,
+      usagePeriodMs: config.telemetry.usagePeriodMs,
       serverState: { sanitized: () => sanitizedConfig(config), reloads: this.#reloads.parts },
       configuredHeader: (name) => isConfigured(config, name),
       sourceFailed: (error) => this.#log.warn('a metric could not be counted', { error: reason(error) }),

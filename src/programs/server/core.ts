@@ -85,6 +85,7 @@ export function createCore(options: CoreOptions): Core {
   new UsageGauges({
     ...nouns,
     telemetry,
+    periodMs: nouns.operations.usagePeriodMs,
     sealed: () => barrier.sealed,
     namespaces: () => nouns.namespaces.known.rows.filter((row) => !row.deleting),
   })

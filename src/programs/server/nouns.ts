@@ -94,7 +94,7 @@ export function createNouns(options: CoreOptions, builtins: (own: OwnNouns) => r
     const info = namespaces.known.byId(namespaceId) ?? (await namespaces.load()).byId(namespaceId)
     return info && nounsOf(info).mounts.find(uuid)
   }
-  const quotas = new QuotaStore({ rows, clock, random })
+  const quotas = new QuotaStore({ rows, clock, random, violated: () => operations.metrics.quotaViolation.add() })
   const { stanzas = {}, disabled = false } = options.userLockout ?? {}
   const lockout = new LockoutStore({ rows, due, log, stanzas, disabled })
   const checkMount = (info: NamespaceInfo, tx: Tx, mount: Mount) => nounsOf(info).mounts.check(tx, mount)
@@ -102,7 +102,11 @@ export function createNouns(options: CoreOptions, builtins: (own: OwnNouns) => r
     ...{ rows, due, mountOf, checkMount, random, log, ttl, clock },
     counts: { admitLease: (...asked) => leaseCounts.admitLease(...asked) },
   })
-  const leaseCounts = new LeaseQuotas({ quotas, count: leaseCounter({ namespaces, nounsOf, leases, tokens }) })
+  const leaseCounts = new LeaseQuotas({
+    quotas,
+    count: leaseCounter({ namespaces, nounsOf, leases, tokens }),
+    violated: () => operations.metrics.quotaLeaseViolation.add(),
+  })
   const revocation = new TokenRevocation({ rows, tokens, leases, due, random })
   const wrappings = new Wrappings({ rows, tokens })
   const authority = new Authority({

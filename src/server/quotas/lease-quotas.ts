@@ -20,6 +20,8 @@ export interface LeaseQuotasOptions {
   readonly quotas: { readonly leaseCounts: QuotaIndex<LeaseCountLimit> }
   /** Up to `limit`; it need not count further. */
   readonly count: (what: Counted, limit: number) => Promise<number>
+  /** Called for each lease or login that is refused. */
+  readonly violated?: () => void
 }
 
 /** Up to here counting is a matter of a few pages. */
@@ -44,6 +46,7 @@ export class LeaseQuotas implements LeaseCounts {
     const found = await this.#options.count(countedBy(quota), quota.maxLeases + 1)
     const taken = counted ? found : found + 1
     if (taken > quota.maxLeases) {
+      this.#options.violated?.()
       throw new Refusal(429, `request path ${JSON.stringify(path)}: lease count quota exceeded`)
     }
     if (quota.maxLeases <= countedAlways) return

@@ -25,6 +25,8 @@ export interface QuotaStoreOptions {
   readonly rows: Rows
   readonly clock: Clock
   readonly random: RandomBytes
+  /** Called for each request that is refused. */
+  readonly violated?: () => void
 }
 
 const anyQuota: Schema<Quota> = {
@@ -72,6 +74,7 @@ export class QuotaStore implements Admission {
     const taken = this.#limiter.take(quota, arrival.remoteAddress, this.#options.clock.monotonic())
     const headers = this.#config.responseHeaders && !taken.blocked ? headersOf(taken) : undefined
     if (taken.allowed) return headers
+    this.#options.violated?.()
     throw new Refusal(429, `request path ${JSON.stringify(arrival.path)}: rate limit quota exceeded`, {
       headers: { ...headers, 'Retry-After': seconds(taken.resetMs) },
     })

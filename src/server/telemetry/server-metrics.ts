@@ -11,9 +11,6 @@ export class ServerMetrics {
   readonly #devices = new Map<string, { readonly request: Summary; readonly response: Summary }>()
   readonly handleRequest: Summary
   readonly handleLoginRequest: Summary
-  readonly checkToken: Summary
-  readonly fetchAclAndToken: Summary
-  readonly unseal: Summary
   readonly unsealed: Gauge
   readonly active: Gauge
   readonly auditRequest: Summary
@@ -28,9 +25,6 @@ export class ServerMetrics {
     this.#telemetry = telemetry
     this.handleRequest = telemetry.summary('core.handle_request')
     this.handleLoginRequest = telemetry.summary('core.handle_login_request')
-    this.checkToken = telemetry.summary('core.check_token')
-    this.fetchAclAndToken = telemetry.summary('core.fetch_acl_and_token')
-    this.unseal = telemetry.summary('core.unseal')
     this.unsealed = telemetry.gauge('core.unsealed')
     this.active = telemetry.gauge('core.active')
     this.auditRequest = telemetry.summary('audit.log_request')
@@ -65,18 +59,4 @@ export class ServerMetrics {
     this.#devices.set(path, made)
     return made
   }
-
-  /** Nouns count by their own names: `expire.renew`, `token.create`, `policy.get_policy`, `barrier.put`. */
-  timer(name: TimerName): Summary {
-    return this.#telemetry.summary(name)
-  }
 }
-
-/** Those of Vault's names that its dashboards ask for. */
-export type TimerName =
-  | `barrier.${'get' | 'put' | 'list' | 'delete'}`
-  | `expire.${'register' | 'register-auth' | 'renew' | 'renew-token' | 'revoke' | 'revoke-prefix' | 'revoke-force' | 'fetch-lease-times'}`
-  | `identity.${'upsert_entity_txn' | 'upsert_group_txn'}`
-  | `policy.${'get_policy' | 'set_policy' | 'delete_policy' | 'list_policies'}`
-  | `token.${'create' | 'lookup' | 'store' | 'revoke' | 'revoke-tree' | 'createAccessor'}`
-  | `wrapping.${'wrap' | 'unwrap'}`

@@ -12,6 +12,8 @@ export interface NodeOperations {
   readonly telemetry: Telemetry
   readonly metrics: ServerMetrics
   readonly metricsPrefix: string
+  /** How old counts of tokens, leases and entities may be. */
+  readonly usagePeriodMs: number
   readonly requests: RequestsUnderWay
   readonly rootNamespaceId: string
   readonly logs: LogControl
@@ -27,6 +29,7 @@ export interface NodeOperationsOptions {
   readonly plugins?: readonly Plugin[]
   readonly serverState?: ServerState
   readonly metricsPrefix?: string
+  readonly usagePeriodMs?: number
   readonly configuredHeader?: (name: string) => boolean
   readonly sourceFailed?: (error: unknown) => void
 }
@@ -44,6 +47,7 @@ export function nodeOperations(options: NodeOperationsOptions): NodeOperations {
     telemetry,
     metrics,
     metricsPrefix: options.metricsPrefix ?? 'vault',
+    usagePeriodMs: options.usagePeriodMs ?? 60_000,
     requests,
     rootNamespaceId: rootNamespace.id,
     logs: options.logs ?? noLogs,

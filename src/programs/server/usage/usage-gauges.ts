@@ -4,6 +4,8 @@ import { entityPages, leasePages, tokenPages, type UsageOptions } from './usage.
 
 export interface UsageGaugesOptions extends UsageOptions {
   readonly telemetry: Telemetry
+  /** Between the end of one count and the beginning of the next. */
+  readonly periodMs: number
   readonly sealed: () => boolean
   readonly namespaces: () => readonly NamespaceInfo[]
 }
@@ -11,7 +13,6 @@ export interface UsageGaugesOptions extends UsageOptions {
 /** What one reader of the metrics waits for at most: a thousand names each. The next one goes on from there. */
 const pagesPerReading = 50
 const betweenReadingsMs = 5000
-const betweenCountsMs = 60_000
 
 /** vault_token_count, vault_expire_num_leases, vault_identity_num_entities: as of the last time that all were counted. */
 export class UsageGauges {
@@ -39,7 +40,7 @@ export class UsageGauges {
       for (let page = 0; page < pagesPerReading; page += 1) {
         if (!(await this.#counting.next()).done) continue
         this.#counting = undefined
-        this.#next = clock.monotonic() + betweenCountsMs
+        this.#next = clock.monotonic() + this.#options.periodMs
         return
       }
     } catch (error) {
