@@ -241,6 +241,8 @@ describe('a custom resource', () => {
       '299 - "contract.test/v1beta1 Widget is deprecated; use contract.test/v1 Widget"',
     )
     const watch = cluster.watch(`${widgets('', 'v1beta1')}?watch=true&fieldSelector=metadata.name=both`)
+    // A watch that opens after the patch begins with the patched object, and sees no change.
+    await eventually(() => watch.frames.length === 1)
     await cluster.patch(widgets('both'), 'merge', { spec: { mode: 'fast' } })
     await eventually(() => watch.frames.length === 2)
     expect(watch.frames[1]).toMatchObject({
