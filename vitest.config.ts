@@ -11,6 +11,7 @@ const suite = (name: string, include: string[], exclude: string[], testTimeout: 
     testTimeout,
     hookTimeout: testTimeout,
     pool: 'forks' as const,
+    alias: [{ find: /^fast-check$/, replacement: new URL('./test/seeded-fast-check.ts', import.meta.url).pathname }],
     fileParallelism,
     retry: 0,
   },

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { missingClients } from '../test/clients/programs.mjs'
 import { controlPlanes, isBuilt } from '../test/envtest/assets.mjs'
 
@@ -55,10 +55,23 @@ const fuzzSuite = () => ({
     ]),
 })
 
+/**
+ * A real control plane on a busy machine has pauses of its own (watch caches, garbage collection, leases) that no deadline of
+ * ours bounds: files that failed run once more, alone, on a fresh one. What passes only then is named, and counted.
+ */
 const controlPlaneSuite = (name, missing, env) => ({
   name,
   missing,
-  run: () => vitest(process.execPath, ['envtest'], join(scratch, `${name}.json`), env),
+  run: async () => {
+    const run = (report, files) => vitest(process.execPath, ['envtest'], join(scratch, report), env, files)
+    const first = await run(`${name}.json`, [])
+    if (first.failed === 0 || first.failedFiles.length === 0 || first.failedFiles.length > 3) return first
+    console.log(`${name}: once more, alone: ${first.failedFiles.join(', ')}`)
+    const second = await run(`${name}-again.json`, first.failedFiles)
+    if (second.failed > 0) return first
+    console.log(`${name}: UNSTEADY, failed once and passed alone: ${first.failedTests.join('; ')}`)
+    return { ...first, passed: first.passed + first.failed, failed: 0 }
+  },
 })
 
 function vitest(node, projects, report, env = {}, files = []) {
@@ -68,12 +81,17 @@ function vitest(node, projects, report, env = {}, files = []) {
     spawn(node, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] }).on(
       'close',
       (code) => {
-        const counts = { passed: 0, failed: code === 0 ? 0 : 1, skipped: 0 }
+        const counts = { passed: 0, failed: code === 0 ? 0 : 1, skipped: 0, failedFiles: [], failedTests: [] }
         if (existsSync(report)) {
           const result = JSON.parse(readFileSync(report, 'utf8'))
           counts.passed = result.numPassedTests
           counts.skipped = result.numPendingTests + result.numTodoTests
           counts.failed = Math.max(counts.failed, result.numFailedTests)
+          const failed = result.testResults.filter((file) => file.status === 'failed')
+          counts.failedFiles = failed.map((file) => relative(root, file.name))
+          counts.failedTests = failed.flatMap((file) =>
+            file.assertionResults.filter((test) => test.status === 'failed').map((test) => test.fullName),
+          )
         }
         resolve(counts)
       },

@@ -32,6 +32,27 @@ async function forget(): Promise<void> {
   })
 }
 
+/** A kind whose watch cache begins later than the first version, on a real API server too: nothing older is remembered. */
+async function lateKind(): Promise<{ lates: string; kind: string; remove(): Promise<unknown> }> {
+  const plural = cluster.unique('lates')
+  const definition = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.watch.test` },
+    spec: {
+      group: 'watch.test',
+      scope: 'Namespaced',
+      names: { plural, kind: 'Late', listKind: 'LateList' },
+      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+    },
+  }
+  const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+  expect((await cluster.post(definitions, definition)).status).toBe(201)
+  const lates = `/apis/watch.test/v1/namespaces/${namespace}/${plural}`
+  await eventually(async () => (await cluster.get(lates)).status === 200)
+  return { lates, kind: 'Late', remove: () => cluster.delete(`${definitions}/${definition.metadata.name}`) }
+}
+
 describe('a list', () => {
   it('comes in pages of one moment', async () => {
     for (const name of ['p1', 'p2', 'p3']) await make(name, { labels: { set: 'pages' } })
@@ -47,21 +68,23 @@ describe('a list', () => {
   })
 
   it('a page too old to go on from is 410', async () => {
-    await make('old1')
-    await make('old2')
-    const first = (await cluster.get(`${secrets}?limit=1&fieldSelector=metadata.name!=p1`)).body
+    const { lates, kind, remove } = await lateKind()
+    for (const name of ['old1', 'old2'])
+      await cluster.post(lates, { apiVersion: 'watch.test/v1', kind, metadata: { name } })
+    const first = (await cluster.get(`${lates}?limit=1`)).body
     const token = JSON.parse(Buffer.from(first.metadata.continue, 'base64url').toString())
     // A real API server remembers the last minutes itself, whatever etcd forgets: this is the page of a longer ago.
     const old = Buffer.from(JSON.stringify({ ...token, rv: 2 })).toString('base64url')
     await churn()
     await forget()
-    const { status, body } = await cluster.get(`${secrets}?limit=1&continue=${old}`)
+    const { status, body } = await cluster.get(`${lates}?limit=1&continue=${old}`)
     expect([status, body.reason]).toEqual([410, 'Expired'])
     expect(body.message).toMatch(/^The provided continue parameter is too old to display a consistent list result\./)
     // Who does not mind goes on with what there is now.
-    const rest = await cluster.get(`${secrets}?limit=500&continue=${body.metadata.continue}`)
+    const rest = await cluster.get(`${lates}?limit=500&continue=${body.metadata.continue}`)
     expect(rest.status).toBe(200)
     expect(rest.body.items.map((item: Answer) => item.metadata.name)).toContain('old2')
+    await remove()
   })
 
   it('says how many are left, unless it selects', async () => {
@@ -154,26 +177,10 @@ describe('a watch', () => {
 
   it('from a version that is gone gets 410 in the stream and ends', async () => {
     await churn()
-    // A kind whose watch cache begins later than the first version, on a real API server too.
-    const plural = cluster.unique('lates')
-    const definition = {
-      apiVersion: 'apiextensions.k8s.io/v1',
-      kind: 'CustomResourceDefinition',
-      metadata: { name: `${plural}.watch.test` },
-      spec: {
-        group: 'watch.test',
-        scope: 'Namespaced',
-        names: { plural, kind: 'Late', listKind: 'LateList' },
-        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
-      },
-    }
-    const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
-    expect((await cluster.post(definitions, definition)).status).toBe(201)
-    const lates = `/apis/watch.test/v1/namespaces/${namespace}/${plural}`
-    await eventually(async () => (await cluster.get(lates)).status === 200)
+    const { lates, remove } = await lateKind()
     const watch = cluster.watch(`${lates}?watch=true&resourceVersion=1`)
     await watch.ended
-    await cluster.delete(`${definitions}/${definition.metadata.name}`)
+    await remove()
     expect(watch.frames).toHaveLength(1)
     expect(watch.frames[0]).toMatchObject({ type: 'ERROR', object: { code: 410, reason: 'Expired' } })
     expect(watch.frames[0].object.message).toMatch(/^too old resource version: \d+ \(\d+\)$/)

@@ -18,7 +18,7 @@ import { type Answered, child, type Endpoint, methods, type Sent, Walk } from '.
 
 /** One in so many of the hostile inputs is sent, another each time; 1: all of them. */
 const share = Number(process.env['COFFER_WALK_SHARE'] ?? 10)
-const seed = Number(process.env['COFFER_FUZZ_SEED'] ?? Date.now() % 1_000_000)
+const seed = Number(process.env['COFFER_SEED'] ?? Date.now() % 1_000_000)
 
 const walk = await Walk.start()
 afterAll(() => walk.close())
@@ -212,7 +212,7 @@ const rules: readonly (readonly [string, Rule])[] = [
   ['has no other methods', otherMethods],
 ]
 
-describe.each(['', child])(`in the namespace "%s" (COFFER_FUZZ_SEED=${seed})`, (namespace) => {
+describe.each(['', child])(`in the namespace "%s" (COFFER_SEED=${seed})`, (namespace) => {
   describe.each(mounts)('every operation of %s', (mount) => {
     it.each(rules)(
       '%s',

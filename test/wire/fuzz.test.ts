@@ -1,6 +1,6 @@
 /**
  * Mutated requests on the handler: whatever comes, it is answered, never with a fault of the server, and nothing secret
- * gets into a log line. COFFER_FUZZ sets how many (100000 in `test:all`), COFFER_FUZZ_SEED repeats a run.
+ * gets into a log line. COFFER_FUZZ sets how many (100000 in `test:all`), COFFER_SEED repeats a run.
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ import { inject } from '../../src/server/http/handler.ts'
 import { type Exchange, readRecording, startServer } from './replay.ts'
 
 const count = Number(process.env['COFFER_FUZZ'] ?? 4000)
-const seed = Number(process.env['COFFER_FUZZ_SEED'] ?? Date.now() % 1_000_000)
+const seed = Number(process.env['COFFER_SEED'] ?? Date.now() % 1_000_000)
 const canaries = ['canary-body-5519', 'canary-query-5519', 'hvs.canary5519canary5519canary', 'canary-header-5519']
 
 /** mulberry32: small, and the same on every machine. */
@@ -219,7 +219,7 @@ function mutateHeaders(token: string): Record<string, string> {
 /** A rate limit on everything would leave nothing to test: `endpoints.test.ts` sends quotas their bad input. */
 const limitsServer = (method: string, path: string) => method !== 'GET' && path.includes('quotas')
 
-it(`answers ${count} mutated requests without a fault of its own (COFFER_FUZZ_SEED=${seed})`, async () => {
+it(`answers ${count} mutated requests without a fault of its own (COFFER_SEED=${seed})`, async () => {
   let limited = 0
   for (let i = 0; i < count; i += 1) {
     const from = one(corpus)
