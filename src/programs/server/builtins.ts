@@ -55,6 +55,7 @@ export function createBuiltins({ options, nouns, seal, stopping }: BuiltinsOptio
           spoolPlace: options.spoolPlace ?? { folder: tmpdir(), minFreeBytes: 0 },
           stopping,
           sweep: nouns.sweep(info),
+          endLoans: nouns.endLoans(info),
           hub: nouns.events,
           currentAcl: (token, remote) =>
             currentAcl(nouns.authority, token, { nouns: own, now: options.clock.now(), incoming: { remote } }),

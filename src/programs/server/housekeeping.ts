@@ -8,6 +8,7 @@ import type { Check, StorageBackend } from '../../server/contracts/storage.ts'
 import type { HttpSettings } from '../../server/faces/sys/operations/settings/http-settings.ts'
 import type { DueIndex, Guard } from '../../server/leases/due-index.ts'
 import type { Mount } from '../../server/mounts/mount.ts'
+import type { EndLoans } from '../../server/mounts/moves.ts'
 import type { NamespaceRow } from '../../server/namespaces/namespace-row.ts'
 import type { NamespaceTable } from '../../server/namespaces/namespace-table.ts'
 import { sealedKey } from '../../server/pipeline/access/authority.ts'
@@ -28,6 +29,7 @@ export interface HousekeepingOptions {
   readonly revocation: TokenRevocation
   readonly httpSettings: HttpSettings
   readonly sweep: (namespace: NamespaceInfo) => (mount: Mount, signal: AbortSignal) => Promise<void>
+  readonly endLoans: (namespace: NamespaceInfo) => EndLoans
   /** A node that nobody asks anything forgets its keys as well when the cluster is sealed. */
   readonly sealChanged: () => void
   readonly removeNamespace: (row: NamespaceRow, signal: AbortSignal) => Promise<void>

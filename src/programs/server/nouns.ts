@@ -15,6 +15,7 @@ import { LockoutStore } from '../../server/lockout/lockout-store.ts'
 import type { Builtin } from '../../server/mounts/builtin-mounts.ts'
 import type { Mount } from '../../server/mounts/mount.ts'
 import { MountTable } from '../../server/mounts/mount-table.ts'
+import type { EndLoans } from '../../server/mounts/moves.ts'
 import type { NamespaceRow } from '../../server/namespaces/namespace-row.ts'
 import { NamespaceTable } from '../../server/namespaces/namespace-table.ts'
 import { Authority } from '../../server/pipeline/access/authority.ts'
@@ -119,11 +120,15 @@ export function createNouns(options: CoreOptions, builtins: (own: OwnNouns) => r
       await quotas.changed(version)
     },
   })
+  const endLoans =
+    (info: NamespaceInfo): EndLoans =>
+    async (mount, path, signal) => {
+      await leases.in(info).revokePrefix(path, { force: false, signal, mount: mount.uuid })
+      if (mount.class === 'auth') await revocation.revokeByMount(mount.uuid, signal)
+    }
   const sweep = (info: NamespaceInfo) => async (mount: Mount, signal: AbortSignal) => {
-    await leases.in(info).revokePrefix(mount.info.path, { force: false, signal, mount: mount.info.uuid })
-    if (mount.info.class !== 'auth') return
-    await revocation.revokeByMount(mount.info.uuid, signal)
-    await nounsOf(info).identity.sweepMount(mount.info.accessor, signal)
+    await endLoans(info)(mount.info, mount.info.path, signal)
+    if (mount.info.class === 'auth') await nounsOf(info).identity.sweepMount(mount.info.accessor, signal)
   }
   const forget = async () => {
     for (const { mounts } of own.values()) await mounts.forget()
@@ -167,6 +172,7 @@ export function createNouns(options: CoreOptions, builtins: (own: OwnNouns) => r
     revocation,
     wrappings,
     authority,
+    endLoans,
     sweep,
     forget,
     removeNamespace,

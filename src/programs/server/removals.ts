@@ -4,6 +4,7 @@ import type { Barrier } from '../../server/barrier/barrier.ts'
 import type { NamespaceInfo } from '../../server/contracts/epochs.ts'
 import type { Mount } from '../../server/mounts/mount.ts'
 import { removalSchema, removalsView } from '../../server/mounts/mount-table.ts'
+import { type EndLoans, finishMove, moveSchema, movesView } from '../../server/mounts/moves.ts'
 import type { NamespaceRow } from '../../server/namespaces/namespace-row.ts'
 import type { NamespaceTable } from '../../server/namespaces/namespace-table.ts'
 import type { NounsOf } from '../../server/pipeline/access/namespace-nouns.ts'
@@ -13,6 +14,7 @@ export interface RemovalsOptions {
   readonly namespaces: NamespaceTable
   readonly nounsOf: NounsOf
   readonly sweep: (namespace: NamespaceInfo) => (mount: Mount, signal: AbortSignal) => Promise<void>
+  readonly endLoans: (namespace: NamespaceInfo) => EndLoans
   readonly removeNamespace: (row: NamespaceRow, signal: AbortSignal) => Promise<void>
   readonly clock: Clock
   readonly log: Logger
@@ -20,7 +22,7 @@ export interface RemovalsOptions {
 
 const everyMs = 1000
 
-/** Mounts and namespaces that are going away. One that can't go, because what it lent can't be revoked, is tried again ever more seldom and holds up nothing else. */
+/** Mounts and namespaces that are going away, and what mounts lent under paths that they have left. One that can't go, because what it lent can't be revoked, is tried again ever more seldom and holds up nothing else. */
 export class Removals {
   readonly #options: RemovalsOptions
   readonly #failed = new Map<string, { readonly times: number; readonly next: number }>()
@@ -45,10 +47,27 @@ export class Removals {
       // One that is gone without its mark being gone can't be: they go in one commit.
       if (mount) await this.#try(uuid, mount.info.path, () => mounts.finishRemoval(mount, sweep(info), signal), signal)
     }
+    await this.#moves(signal)
     // Another process may have begun a deletion and died: perhaps nobody asks this one anything that would tell it.
     await namespaces.current()
     for (const row of namespaces.removing()) {
       await this.#try(row.id, row.path, () => removeNamespace(row, signal), signal)
+    }
+  }
+
+  /** Mounts that have moved, and whose loans under the old path a node that died did not end. */
+  async #moves(signal: AbortSignal): Promise<void> {
+    const { barrier, namespaces, endLoans } = this.#options
+    const moves = movesView(barrier)
+    for (const id of await moves.list('', { depth: 'all', limit: 256 })) {
+      const move = await moves.get(id, moveSchema)
+      if (!move) continue
+      const info = (await namespaces.current()).byId(move.namespace)
+      const finish = async () => {
+        if (info) await endLoans(info)({ uuid: move.mount, class: move.class }, move.from, signal)
+        await finishMove(barrier, id)
+      }
+      await this.#try(id, move.from, finish, signal)
     }
   }
 
@@ -73,7 +92,7 @@ export class Removals {
       if (signal.aborted) return
       const times = (before?.times ?? 0) + 1
       this.#failed.set(id, { times, next: clock.monotonic() + everyMs * Math.min(300, 2 ** times) })
-      log.warn('not removed yet', { path, times, error: String(error) })
+      log.warn('not ended or removed yet', { path, times, error: String(error) })
     }
   }
 }

@@ -1,15 +1,21 @@
 /** sys/remount: a mount under another path. */
+import type { Logger } from '../../../../lib/log.ts'
 import { type RandomBytes, uuid } from '../../../../lib/random.ts'
+import type { Barrier } from '../../../barrier/barrier.ts'
+import type { NamespaceInfo } from '../../../contracts/epochs.ts'
 import type { Fields, InputOf } from '../../../contracts/fields.ts'
 import { type Call, operation, Refusal, type Reply, type Route } from '../../../contracts/request.ts'
-import type { Mount } from '../../../mounts/mount.ts'
 import type { MountTable } from '../../../mounts/mount-table.ts'
+import { type EndLoans, finishMove, moveSchema, movesView } from '../../../mounts/moves.ts'
 
 export interface RemountOptions {
   readonly mounts: MountTable
   readonly random: RandomBytes
-  /** Ends what was lent under the old path: leases, and the tokens of an auth method. */
-  readonly sweep: (mount: Mount, signal: AbortSignal) => Promise<void>
+  readonly allRows: Barrier
+  readonly namespace: NamespaceInfo
+  /** Ends what a mount lent under a path: leases, and the tokens of an auth method. */
+  readonly endLoans: EndLoans
+  readonly log: Logger
 }
 
 const fields = {
@@ -21,16 +27,15 @@ interface Migration {
   readonly format: 1
   readonly source: string
   readonly target: string
-  readonly status: 'in-progress' | 'success' | 'failure'
 }
 
 const schema = {
   parse(value: unknown): Migration {
     const row = value as Partial<Migration> | null
-    if (row?.format !== 1 || typeof row.source !== 'string' || typeof row.target !== 'string' || !row.status) {
+    if (row?.format !== 1 || typeof row.source !== 'string' || typeof row.target !== 'string') {
       throw new Error('not a migration')
     }
-    return { format: 1, source: row.source, target: row.target, status: row.status }
+    return { format: 1, source: row.source, target: row.target }
   },
 }
 const reserved = ['sys/', 'identity/', 'cubbyhole/', 'audit/', 'auth/token/']
@@ -45,7 +50,7 @@ export function remountRoutes(options: RemountOptions): Route[] {
     {
       path: 'remount/status/{id}',
       summary: 'How a move went.',
-      on: { read: operation({ input: {}, access: 'sudo', handle: status }) },
+      on: { read: operation({ input: {}, access: 'sudo', handle: (call) => status(options, call) }) },
     },
   ]
 }
@@ -74,29 +79,36 @@ async function remount(options: RemountOptions, call: Call<InputOf<typeof fields
     throw new Refusal(400, `invalid destination mount: path "${to}" is reserved`)
   }
   const id = uuid(options.random)
-  const started: Migration = { format: 1, source: from, target: to, status: 'in-progress' }
-  await options.mounts.move(mount.info.uuid, to, (tx) => tx.create(call.storage, rowOf(id), { ...started }))
-  const finish = (result: Migration['status']) =>
-    call.storage.transaction(async (tx) => tx.put(call.storage, rowOf(id), { ...started, status: result }))
+  const { uuid: ofMount, class: mountClass } = mount.info
+  const moves = movesView(options.allRows)
+  await options.mounts.move(ofMount, to, (tx) => {
+    tx.create(call.storage, rowOf(id), { format: 1, source: from, target: to })
+    tx.create(moves, id, { format: 1, namespace: options.namespace.id, mount: ofMount, class: mountClass, from })
+  })
   try {
-    await options.sweep(mount, call.signal)
+    await options.endLoans({ uuid: ofMount, class: mountClass }, from, call.signal)
+    await finishMove(options.allRows, id)
   } catch (error) {
-    await finish('failure')
-    throw error
+    // The mount has moved. Whoever leads goes on ending what is lent, and the status says so until then.
+    options.log.warn('what a moved mount lent is not ended yet', { from, to, error: String(error) })
   }
-  await finish('success')
   return { kind: 'data', data: { migration_id: id } }
 }
 
-async function status(call: Call<unknown>): Promise<Reply> {
+async function status(options: RemountOptions, call: Call<unknown>): Promise<Reply> {
   const id = call.params['id'] ?? ''
   const row = await call.storage.get(rowOf(id), schema)
   if (!row) throw new Refusal(404, [])
+  const isUnderWay = (await movesView(options.allRows).get(id, moveSchema)) !== undefined
   return {
     kind: 'data',
     data: {
       migration_id: id,
-      migration_info: { source_mount: row.source, status: row.status, target_mount: row.target },
+      migration_info: {
+        source_mount: row.source,
+        status: isUnderWay ? 'in-progress' : 'success',
+        target_mount: row.target,
+      },
     },
   }
 }
