@@ -7,6 +7,9 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { missingClients } from '../test/clients/programs.mjs'
 import { controlPlanes, isBuilt } from '../test/envtest/assets.mjs'
+import { missingPostgres } from '../test/postgres/programs.mjs'
+import { missingMoto } from '../test/seals/moto.mjs'
+import { missingSoftHsm } from '../test/seals/pkcs11.mjs'
 
 const root = new URL('..', import.meta.url).pathname
 const required = new Set((process.env.COFFER_REQUIRE ?? '').split(',').filter(Boolean))
@@ -43,6 +46,20 @@ const clientSuite = () => ({
   name: 'clients',
   missing: missingClients(),
   run: () => vitest(process.execPath, ['clients'], join(scratch, 'clients.json')),
+})
+
+/** Seals whose keys are kept by something else: AWS's KMS as moto plays it, an HSM as SoftHSM does. */
+const sealSuite = (kind, missing) => ({
+  name: `seals-${kind}`,
+  missing,
+  run: () => vitest(process.execPath, ['seals'], join(scratch, `seals-${kind}.json`), {}, [`test/seals/${kind}`]),
+})
+
+/** The storage, and servers on it, on a real PostgreSQL. */
+const postgresSuite = () => ({
+  name: 'postgres',
+  missing: missingPostgres(),
+  run: () => vitest(process.execPath, ['postgres'], join(scratch, 'postgres.json')),
 })
 
 /** The HTTP layer under ten times ten thousand mutated requests, and every operation under each of its hostile values. */
@@ -100,7 +117,16 @@ function vitest(node, projects, report, env = {}, files = []) {
 }
 
 const total = { passed: 0, failed: 0, skipped: 0 }
-const everything = [nodeSuite('node22'), nodeSuite('node24'), clientSuite(), fuzzSuite(), ...controlPlaneSuites()]
+const everything = [
+  nodeSuite('node22'),
+  nodeSuite('node24'),
+  clientSuite(),
+  sealSuite('awskms', missingMoto()),
+  sealSuite('pkcs11', missingSoftHsm()),
+  postgresSuite(),
+  fuzzSuite(),
+  ...controlPlaneSuites(),
+]
 const named = process.argv.slice(2)
 for (const suite of everything.filter(
   ({ name }) => named.length === 0 || named.some((part) => name.startsWith(part)),

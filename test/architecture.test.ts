@@ -41,7 +41,7 @@ const rules: readonly (readonly [folder: RegExp, allowed: readonly string[]])[] 
   [/^lib$/, []],
   [/^(sdk|kube|gotemplate|server\/contracts)$/, ['lib']],
   [
-    /^server\/storage\/(memory|lmdb)$/,
+    /^server\/storage\/(memory|lmdb|postgres)$/,
     ['server/storage/feed.ts', 'server/storage/leadership.ts', 'server/storage/rules.ts', ...contracts],
   ],
   [/^server\/(storage|barrier)$/, contracts],

@@ -99,6 +99,7 @@ describe('server.md', () => {
     ['### Top level', 'zzz = 1'],
     ['### `listener "tcp"`', 'storage "inmem" {}\nlistener "tcp" { zzz = 1 }'],
     ['### `storage "lmdb"`', 'storage "lmdb" { zzz = 1 }'],
+    ['### `storage "postgresql"`', 'storage "postgresql" { zzz = 1 }'],
     ['### `storage "inmem"`', 'storage "inmem" { zzz = 1 }'],
     ['### `outbound`', 'storage "inmem" {}\noutbound { zzz = 1 }'],
     ['### `telemetry`', 'storage "inmem" {}\ntelemetry { zzz = 1 }'],

@@ -45,6 +45,7 @@ export const environment = [
   ['VAULT_AGENT_ADDR', 'Address of an agent to ask instead. Counts before `VAULT_ADDR` and `-address`.'],
   ['VAULT_TOKEN', 'The token. Without it: the token file.'],
   ['VAULT_TOKEN_PATH', 'The token file that `login` writes. Default `~/.vault-token`.'],
+  ['VAULT_CONFIG_PATH', 'The file with `token_helper`. Default `~/.vault`, else `~/.bao`.'],
   ['VAULT_NAMESPACE', 'Namespace.'],
   ['VAULT_CACERT', 'File with the CA certificate, PEM.'],
   ['VAULT_CACERT_BYTES', 'The CA certificate itself, PEM or base64 of it. Counts before `VAULT_CACERT`.'],

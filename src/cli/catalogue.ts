@@ -20,6 +20,7 @@ import { status } from './basic/status.ts'
 import { unwrap } from './basic/unwrap.ts'
 import { write } from './basic/write.ts'
 import type { Command } from './command.ts'
+import { debug } from './debug/debug.ts'
 import { eventsSubscribe } from './events/subscribe.ts'
 import { kvDelete } from './kv/delete.ts'
 import { kvEnableVersioning } from './kv/enable-versioning.ts'
@@ -51,14 +52,27 @@ import { namespacePatch } from './namespace/patch.ts'
 import { operatorGenerateRoot } from './operator/generate-root.ts'
 import { operatorInit } from './operator/init.ts'
 import { operatorMembers } from './operator/members.ts'
+import { autopilotGetConfig, autopilotSetConfig, autopilotState } from './operator/raft/autopilot.ts'
+import { raftJoin } from './operator/raft/join.ts'
+import { raftListPeers } from './operator/raft/list-peers.ts'
+import { raftRemovePeer } from './operator/raft/remove-peer.ts'
 import { operatorRekey } from './operator/rekey.ts'
 import { operatorKeyStatus, operatorRotate } from './operator/rotate.ts'
 import { operatorSeal } from './operator/seal.ts'
+import { operatorDiagnose } from './operator/server-config/diagnose.ts'
+import { operatorValidateConfig } from './operator/server-config/validate-config.ts'
 import { snapshotInspect } from './operator/snapshot/inspect.ts'
 import { snapshotRestore } from './operator/snapshot/restore.ts'
 import { snapshotSave } from './operator/snapshot/save.ts'
+import { snapshotVerify } from './operator/snapshot/verify.ts'
 import { operatorStepDown } from './operator/step-down.ts'
+import { operatorStorageCheck } from './operator/storage/check.ts'
+import { operatorMigrate } from './operator/storage/migrate.ts'
 import { operatorUnseal } from './operator/unseal.ts'
+import { pluginInfo } from './plugin/info.ts'
+import { pluginList } from './plugin/list.ts'
+import { pluginDeregister, pluginRegister } from './plugin/register.ts'
+import { pluginReload } from './plugin/reload.ts'
 import { policyDelete } from './policy/delete.ts'
 import { policyExplain } from './policy/explain.ts'
 import { policyFmt } from './policy/fmt.ts'
@@ -147,12 +161,23 @@ export const commands: readonly Command[] = [
   operatorKeyStatus,
   operatorGenerateRoot,
   operatorMembers,
+  operatorDiagnose,
+  operatorValidateConfig,
+  operatorMigrate,
+  operatorStorageCheck,
   snapshotSave('operator snapshot save'),
   snapshotRestore('operator snapshot restore'),
   snapshotInspect('operator snapshot inspect'),
+  snapshotVerify,
   snapshotSave('operator raft snapshot save'),
   snapshotRestore('operator raft snapshot restore'),
   snapshotInspect('operator raft snapshot inspect'),
+  raftListPeers,
+  raftJoin,
+  raftRemovePeer,
+  autopilotState,
+  autopilotGetConfig,
+  autopilotSetConfig,
   namespaceCreate,
   namespaceList,
   namespaceLookup,
@@ -160,8 +185,14 @@ export const commands: readonly Command[] = [
   namespaceDelete,
   namespaceLock,
   namespaceUnlock,
+  pluginList,
+  pluginInfo,
+  pluginRegister,
+  pluginDeregister,
+  pluginReload,
   eventsSubscribe,
   monitor,
+  debug,
   pathHelp,
   versionHistory,
   completion,
@@ -185,9 +216,12 @@ export const groups: readonly Group[] = [
   { name: 'lease', summary: 'Leases of secrets that end' },
   { name: 'namespace', summary: 'Servers within the server' },
   { name: 'operator', summary: 'Initialise, unseal and seal the server' },
+  { name: 'plugin', summary: 'Engines and auth methods that the server has' },
   { name: 'events', summary: 'What changes, as it changes' },
   { name: 'operator snapshot', summary: 'Backups of everything that the server stores' },
+  { name: 'operator storage', summary: 'The storage itself, with no server' },
   { name: 'operator raft', summary: "Vault's names of what is done with the storage" },
+  { name: 'operator raft autopilot', summary: 'How a cluster of raft looks after itself' },
   { name: 'operator raft snapshot', summary: 'The same as operator snapshot' },
   { name: 'print', summary: 'What this program would use' },
 ]

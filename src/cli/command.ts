@@ -5,7 +5,9 @@ import type { NodeTransportOptions } from '../sdk/node-transport.ts'
 import type { Transport } from '../sdk/transport.ts'
 import type { LocalAudit } from './audit/local-audit.ts'
 import type { FlagSpecs, Flags } from './flags.ts'
+import type { LocalServer } from './operator/server-config/local-server.ts'
 import type { LocalSnapshot } from './operator/snapshot/local-snapshot.ts'
+import type { LocalStorage } from './operator/storage/local-storage.ts'
 import type { LocalPolicy } from './policy/local-policy.ts'
 import type { Session } from './session.ts'
 
@@ -20,6 +22,8 @@ export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   readonly signal: AbortSignal
+  /** False: never ask on the terminal, whatever stdin is (-non-interactive). */
+  readonly interactive?: boolean
   openTransport(options: NodeTransportOptions): Transport
   /** For events; the package behind it is loaded when used. */
   openSocket?(options: NodeTransportOptions): ConnectSocket
@@ -29,6 +33,10 @@ export interface CliContext {
   localPolicy?(): Promise<LocalPolicy>
   /** For commands about snapshot files of this machine; loaded when used. */
   localSnapshot?(): Promise<LocalSnapshot>
+  /** For commands about the configuration of a server on this machine; loaded when used. */
+  localServer?(): Promise<LocalServer>
+  /** For commands about storages that this machine can open, with no server; loaded when used. */
+  localStorage?(): Promise<LocalStorage>
 }
 
 export interface Command {

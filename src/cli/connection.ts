@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { pemText } from '../lib/pem-text.ts'
 import { type Env, setting } from '../lib/setting.ts'
 import { type NodeTransportOptions, readPem } from '../sdk/node-transport.ts'
-import { Failure } from './command.ts'
+import { type CliContext, Failure } from './command.ts'
+import type { CurlOptions } from './dry-run/curl-command.ts'
 import type { Flags } from './flags.ts'
 import { environmentProxy } from './proxy-setting.ts'
 import { boolSetting, durationSetting } from './settings.ts'
@@ -19,6 +20,9 @@ export function addressOf(flags: Flags, env: Env): string {
   )
 }
 
+/** About 25 days; what is longer a timer of Node's would make 1 ms. */
+const longestTimeoutMs = 2 ** 31 - 1
+
 /** How the server is reached, from flags and environment. Failure 1 for what cannot be understood or read. */
 export function transportOptions(flags: Flags, env: Env): NodeTransportOptions {
   const address = addressOf(flags, env)
@@ -32,7 +36,7 @@ export function transportOptions(flags: Flags, env: Env): NodeTransportOptions {
   return {
     address,
     skipVerify: skipFlag ?? boolSetting(env, 'SKIP_VERIFY') ?? false,
-    timeoutMs: durationSetting(env, 'CLIENT_TIMEOUT') || 60_000,
+    timeoutMs: Math.min(durationSetting(env, 'CLIENT_TIMEOUT') || 60_000, longestTimeoutMs),
     ...(ca !== undefined && { caCertPem: ca }),
     ...(clientCert !== undefined && { clientCert: readPem(clientCert) }),
     ...(clientKey !== undefined && { clientKey: readPem(clientKey) }),
@@ -40,6 +44,25 @@ export function transportOptions(flags: Flags, env: Env): NodeTransportOptions {
     ...(proxy !== undefined && { proxy }),
     ...((stayFlag ?? boolSetting(env, 'DISABLE_REDIRECTS')) && { followRedirects: false }),
     ...(boolSetting(env, 'SRV_LOOKUP') && { resolveSrv }),
+  }
+}
+
+/** The same for curl, which reads the files itself. */
+export function curlOptions(flags: Flags, { env, name }: Pick<CliContext, 'env' | 'name'>): CurlOptions {
+  const of = (flag: string, variable: string) => flags.text(flag) ?? setting(env, variable)?.value
+  const caCert = of('ca-cert', 'CACERT')
+  const caPath = of('ca-path', 'CAPATH')
+  const clientCert = of('client-cert', 'CLIENT_CERT')
+  const clientKey = of('client-key', 'CLIENT_KEY')
+  const { address, skipVerify } = transportOptions(flags, env)
+  return {
+    address: address.replace(/\/+$/, ''),
+    program: name,
+    skipVerify: skipVerify === true,
+    ...(caCert !== undefined && { caCert }),
+    ...(caPath !== undefined && { caPath }),
+    ...(clientCert !== undefined && { clientCert }),
+    ...(clientKey !== undefined && { clientKey }),
   }
 }
 

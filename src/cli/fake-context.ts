@@ -19,11 +19,15 @@ export interface CliRunOptions {
   readonly env?: Record<string, string>
   readonly stdin?: string | Readable
   readonly signal?: AbortSignal
+  /** Absent: one that nobody moves. */
+  readonly clock?: FakeClock
   readonly name?: 'coffer' | 'vault'
   readonly localPolicy?: CliContext['localPolicy']
   readonly openSocket?: CliContext['openSocket']
   answer?(request: TransportRequest): Partial<TransportResponse>
   localAudit?(): Promise<LocalAudit>
+  readonly localServer?: CliContext['localServer']
+  readonly localStorage?: CliContext['localStorage']
 }
 
 /** Runs one command line against a server that is a function. For tests. */
@@ -39,9 +43,11 @@ export async function runFake(argv: readonly string[], options: CliRunOptions = 
     stdout: out,
     stderr: err,
     env: { VAULT_ADDR: 'http://127.0.0.1:8200', VAULT_MAX_RETRIES: '0', ...options.env },
-    clock: new FakeClock(),
+    clock: options.clock ?? new FakeClock(),
     signal: options.signal ?? new AbortController().signal,
     ...(options.openSocket && { openSocket: options.openSocket }),
+    ...(options.localServer && { localServer: options.localServer }),
+    ...(options.localStorage && { localStorage: options.localStorage }),
     ...(options.localPolicy && { localPolicy: options.localPolicy }),
     openTransport: (given) => {
       connected.push(given)

@@ -22,6 +22,11 @@ export class Flags {
     this.#given = given
   }
 
+  /** Whether the command takes it at all. */
+  declares(name: string): boolean {
+    return Object.hasOwn(this.#specs, name)
+  }
+
   has(name: string): boolean {
     return this.#values(name).length > 0
   }
@@ -42,6 +47,12 @@ export class Flags {
   int(name: string): number | undefined {
     const value = this.text(name)
     return value === undefined ? undefined : Number(value)
+  }
+
+  /** Checked when the words were parsed. */
+  durationMs(name: string): number | undefined {
+    const value = this.text(name)
+    return value === undefined ? undefined : parseVaultDuration(value)
   }
 
   /** -metadata=a=1 -metadata=b=2 */

@@ -113,11 +113,28 @@ async function runCommand(command: Command, argv: readonly string[], context: Cl
       throw new Failure(1, `"${context.name} ${command.name}" has no raw output: use table, json, yaml or pretty`)
     }
   }
+  let status: number
   try {
-    return await command.run({ args, flags, session, context })
+    status = await command.run({ args, flags, session, context: session.context })
+  } catch (error) {
+    if (session.shown()?.text === undefined) throw error
+    status = 0
   } finally {
     await session.close()
   }
+  return inPlaceOfRequest(session, flags, context) ?? status
+}
+
+/** With -output-curl-string and -output-policy: what was asked for, or that the command asks the server nothing. */
+function inPlaceOfRequest(session: Session, flags: Flags, context: CliContext): number | undefined {
+  const shown = session.shown()
+  if (!shown) return undefined
+  if (shown.text === undefined) {
+    context.stderr.write(`Could not generate ${flags.on('output-policy') ? 'policy' : 'cURL command'}\n`)
+    return 1
+  }
+  context.stdout.write(`${shown.text}\n`)
+  return 0
 }
 
 /** What is wrong with the words typed, and where to read how it is meant. */

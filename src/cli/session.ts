@@ -1,15 +1,19 @@
 import { systemRandom } from '../lib/random.ts'
 import { setting } from '../lib/setting.ts'
+import { shownAddress } from '../lib/shown-address.ts'
 import { type Query, VaultClient } from '../sdk/client.ts'
 import type { Envelope } from '../sdk/envelope.ts'
 import type { ConnectSocket } from '../sdk/events.ts'
 import { limitRate } from '../sdk/rate-limit.ts'
 import type { Transport } from '../sdk/transport.ts'
 import { type CliContext, Failure } from './command.ts'
-import { addressOf, transportOptions } from './connection.ts'
+import { addressOf, curlOptions, transportOptions } from './connection.ts'
+import { CapturedRequest } from './dry-run/captured-request.ts'
+import { curlCommand } from './dry-run/curl-command.ts'
+import { samplePolicy } from './dry-run/sample-policy.ts'
 import type { FlagSpecs, Flags } from './flags.ts'
 import { boolSetting, intSetting, rateSetting } from './settings.ts'
-import { readTokenFile } from './token-file.ts'
+import { openTokenStore, type TokenStore } from './token-store/token-store.ts'
 
 /** Where the server is and who asks; every command that talks to it has these. */
 export const connectionFlags: FlagSpecs = {
@@ -24,8 +28,12 @@ export const connectionFlags: FlagSpecs = {
   namespace: { kind: 'text', alias: 'ns', about: 'Namespace (VAULT_NAMESPACE).' },
   'disable-redirects': { kind: 'bool', about: 'Follow no redirect (VAULT_DISABLE_REDIRECTS).' },
   mfa: { kind: 'list', about: 'Second factor, method:passcode; may be repeated (VAULT_MFA).' },
-  header: { kind: 'map', about: 'Another header, name=value; may be repeated.' },
+  header: { kind: 'map', about: 'Another header, name=value; may be repeated. X-Vault-… are set by the other flags.' },
   'wrap-ttl': { kind: 'duration', about: 'Wrap the answer in a token of this life (VAULT_WRAP_TTL).' },
+  'output-curl-string': { kind: 'bool', about: 'Send nothing: print the curl command that would ask the same.' },
+  'output-policy': { kind: 'bool', about: 'Send nothing: print the policy that the request needs.' },
+  'policy-override': { kind: 'bool', about: 'Ask to pass over soft-mandatory policies; this server has none.' },
+  'non-interactive': { kind: 'bool', about: 'Never ask on the terminal: fail instead.' },
 }
 
 export const formatFlag: FlagSpecs = {
@@ -42,11 +50,30 @@ export type Format = 'table' | 'json' | 'yaml'
 export class Session {
   readonly #flags: Flags
   readonly #context: CliContext
+  readonly #captured: CapturedRequest | undefined
   #transport: Transport | undefined
+  #tokens: TokenStore | undefined
 
   constructor(flags: Flags, context: CliContext) {
     this.#flags = flags
-    this.#context = context
+    const on = (name: string) => flags.declares(name) && flags.on(name)
+    this.#captured = on('output-curl-string') || on('output-policy') ? new CapturedRequest() : undefined
+    const asks = on('non-interactive') ? { ...context, interactive: false } : context
+    this.#context = this.#captured ? muted(asks, this.#captured) : asks
+  }
+
+  /** What the command works with: its context, silenced once a request was shown instead of sent. */
+  get context(): CliContext {
+    return this.#context
+  }
+
+  /** For -output-curl-string and -output-policy; `request` is what would have been sent. */
+  shown(): { readonly text: string | undefined } | undefined {
+    if (!this.#captured) return undefined
+    const { request } = this.#captured
+    if (!request) return { text: undefined }
+    if (this.#flags.on('output-policy')) return { text: samplePolicy(request) }
+    return { text: curlCommand(request, curlOptions(this.#flags, this.#context)) }
   }
 
   address(): string {
@@ -61,7 +88,7 @@ export class Session {
     return new VaultClient({
       transport: this.#connect(),
       clock,
-      address: this.address().replace(/\/+$/, ''),
+      address: shownAddress(this.address()).replace(/\/+$/, ''),
       random: systemRandom,
       maxRetries: intSetting(env, 'MAX_RETRIES') ?? 2,
       headers: this.#headers(),
@@ -77,18 +104,24 @@ export class Session {
   /** For sys/events/subscribe. */
   connectSocket(): ConnectSocket {
     const { openSocket, env } = this.#context
+    if (this.#captured) return this.#captured.instead()
     if (!openSocket) throw new Failure(1, 'this build has no WebSockets')
     return openSocket(transportOptions(this.#flags, env))
   }
 
   token(): string | undefined {
-    const { env } = this.#context
-    return setting(env, 'TOKEN')?.value ?? readTokenFile(env)
+    return setting(this.#context.env, 'TOKEN')?.value ?? this.tokens().get()
+  }
+
+  /** Where the token lies that the environment does not give. */
+  tokens(): TokenStore {
+    this.#tokens ??= openTokenStore(this.#context.env, this.address())
+    return this.#tokens
   }
 
   /** For each call to the server. */
-  callOptions(): { wrapTtl?: string; signal: AbortSignal } {
-    const wrapTtl = this.#flags.text('wrap-ttl') ?? setting(this.#context.env, 'WRAP_TTL')?.value
+  callOptions(otherwise?: { readonly wrapTtl?: string }): { wrapTtl?: string; signal: AbortSignal } {
+    const wrapTtl = this.#flags.text('wrap-ttl') ?? setting(this.#context.env, 'WRAP_TTL')?.value ?? otherwise?.wrapTtl
     return { signal: this.#context.signal, ...(wrapTtl !== undefined && { wrapTtl }) }
   }
 
@@ -129,7 +162,19 @@ export class Session {
     const { env } = this.#context
     const factors = this.#flags.has('mfa') ? this.#flags.list('mfa') : (setting(env, 'MFA')?.value.split(',') ?? [])
     const given = this.#flags.map('header')
-    return factors.length > 0 ? { ...given, 'X-Vault-MFA': factors.map((one) => one.trim()).join(', ') } : given
+    const own = Object.keys(given).filter((name) => /^x-vault-/i.test(name))
+    if (own.length > 0) {
+      const names = own.join(', ')
+      throw new Failure(
+        2,
+        `failed to setup Headers[${names}]: Header starting by 'X-Vault-' are for internal usage only`,
+      )
+    }
+    return {
+      ...given,
+      ...(factors.length > 0 && { 'X-Vault-MFA': factors.map((one) => one.trim()).join(', ') }),
+      ...(this.#flags.on('policy-override') && { 'X-Vault-Policy-Override': 'true' }),
+    }
   }
 
   #connect(): Transport {
@@ -137,8 +182,15 @@ export class Session {
     const rate = rateSetting(env, 'RATE_LIMIT')
     if (!this.#transport) {
       const direct = this.#context.openTransport(transportOptions(this.#flags, env))
-      this.#transport = rate ? limitRate(direct, rate, clock) : direct
+      const kept = this.#captured?.around(direct) ?? direct
+      this.#transport = rate ? limitRate(kept, rate, clock) : kept
     }
     return this.#transport
   }
 }
+
+const muted = (context: CliContext, captured: CapturedRequest): CliContext => ({
+  ...context,
+  stdout: captured.until(context.stdout),
+  stderr: captured.until(context.stderr),
+})

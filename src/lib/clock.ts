@@ -17,18 +17,28 @@ export const systemClock: Clock = {
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
       const onAbort = () => {
-        clearTimeout(timer)
+        cancel()
         reject(signal?.reason)
       }
-      const timer = setTimeout(() => {
+      const cancel = startTimer(ms, () => {
         signal?.removeEventListener('abort', onAbort)
         resolve()
-      }, ms)
+      })
       signal?.addEventListener('abort', onAbort, { once: true })
     }),
-  after: (ms, fn) => {
-    const timer = setTimeout(fn, ms)
-    timer.unref()
-    return () => clearTimeout(timer)
-  },
+  after: (ms, fn) => startTimer(ms, fn, 'unref'),
+}
+
+/** About 25 days. What is longer Node would make 1 ms. */
+const longestTimerMs = 2 ** 31 - 1
+
+function startTimer(ms: number, fn: () => void, unref?: 'unref'): () => void {
+  let timer: NodeJS.Timeout
+  const arm = (leftMs: number) => {
+    const next = leftMs > longestTimerMs ? () => arm(leftMs - longestTimerMs) : fn
+    timer = setTimeout(next, Math.min(leftMs, longestTimerMs))
+    if (unref) timer.unref()
+  }
+  arm(ms)
+  return () => clearTimeout(timer)
 }

@@ -26,6 +26,8 @@ export const program: Program = {
       openSocket: (options) => createSocketConnector({ ...options, clock: systemClock }),
       localPolicy: async () => (await import('../server/policies/expectations/local-policy.ts')).localPolicy,
       localSnapshot: async () => (await import('../server/snapshots/local-snapshot.ts')).localSnapshot,
+      localStorage: async () => (await import('./storage/local-storage.ts')).localStorage(io.env),
+      localServer: async () => (await import('./server/diagnose/local-server.ts')).localServer(io.env),
       localAudit: async () => (await import('../server/audit/verify/local-audit.ts')).localAudit,
     })
   },

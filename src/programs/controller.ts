@@ -102,7 +102,7 @@ const answerWithinMs = 10_000
 function dial(target: Parameters<typeof createNodeTransport>[0]) {
   const options = { ...target, timeoutMs: answerWithinMs }
   return {
-    transport: createNodeTransport(options),
+    transport: createNodeTransport({ ...options, followRedirects: 'own host' }),
     connect: createSocketConnector({ ...options, clock: systemClock }),
   }
 }

@@ -15,20 +15,30 @@ import { auditDevices, engines, outbound, plugins } from './engines.ts'
 import type { Program, ProgramIo } from './program.ts'
 import { parseServerFlags, type ServerFlags, UsageError, usage } from './server/configuration/flags.ts'
 import { sanitizedConfig } from './server/configuration/sanitized.ts'
-import { ConfigurationError, readConfiguration, type ServerConfig } from './server/configuration.ts'
+import {
+  ConfigurationError,
+  type ConfigurationText,
+  configurationOf,
+  readConfiguration,
+  readTexts,
+  type ServerConfig,
+} from './server/configuration.ts'
 import { type Core, createCore } from './server/core.ts'
 import { type DevCertificates, makeDevCertificates } from './server/node/dev-certificates.ts'
 import { type DevFlags, type DevSecrets, devConfig, printDev, startDev, storeToken } from './server/node/dev-mode.ts'
-import { ServerLog } from './server/node/logger.ts'
+import type { ServerLog } from './server/node/logger.ts'
 import { openListener, readTls } from './server/node/open-listener.ts'
+import { openLogs } from './server/node/open-logs.ts'
 import { type NodeOperations, nodeOperations } from './server/node/operations.ts'
-import { LogFile, writePidFile } from './server/node/process-files.ts'
+import { type LogFile, writePidFile } from './server/node/process-files.ts'
 import { Reloads } from './server/node/reloads.ts'
 import { startReport } from './server/node/start-report.ts'
+import { serveWithWorkers, workersOf } from './server/node/with-workers.ts'
 import { announceReady } from './server/ready.ts'
 import { startSeal } from './server/seal/first-start.ts'
 import { openSeals } from './server/seal/open-seals.ts'
 import { checkStorage, openStorage } from './server/storage.ts'
+import { type Seat, takeSeat } from './server/workers/seat.ts'
 
 /** What health and seal-status say: clients gate features on it. */
 const vaultVersion = '2.6.0'
@@ -42,9 +52,15 @@ export const program: Program = {
         io.stdout.write(usage)
         return 0
       }
+      const seat = await takeSeat()
+      if (seat) return process.exit(await serveAsOneOf(seat, flags, io))
       const certificates = await certificatesOf(flags.dev)
-      const config = configOf(flags, certificates)
+      const texts = flags.configFiles.length > 0 ? readTexts(flags.configFiles) : []
+      const config = configOf(flags, certificates, texts)
+      const workers = workersOf(config, io.env)
       if (flags.verifyOnly) return verify(config, io)
+      if (workers > 1)
+        return await serveWithWorkers({ workers, config, texts, flags, io, ...openLogs(config, io), versions })
       return await new Server({ flags, config, certificates, io }).run()
     } catch (error) {
       if (!(error instanceof UsageError) && !(error instanceof ConfigurationError)) throw error
@@ -60,12 +76,22 @@ function certificatesOf(dev: DevFlags | undefined): Promise<DevCertificates> | u
   return makeDevCertificates({ directory, host, now: systemClock.now(), random: systemRandom })
 }
 
-function configOf(flags: ServerFlags, certificates: DevCertificates | undefined): ServerConfig {
-  const { dev, configFiles } = flags
-  if (!dev && configFiles.length === 0) {
+/** Where the primary's configuration counts, not what the files say meanwhile. */
+function serveAsOneOf(seat: Seat, flags: ServerFlags, io: ProgramIo): Promise<number> {
+  const config = { ...configOf(flags, undefined, seat.facts.texts), ...seat.facts.readAgain }
+  return new Server({ flags, config, io: seat.ioOf(io), seat }).run()
+}
+
+function configOf(
+  flags: ServerFlags,
+  certificates: DevCertificates | undefined,
+  texts: readonly ConfigurationText[],
+): ServerConfig {
+  const { dev } = flags
+  if (!dev && texts.length === 0) {
     throw new UsageError(`Must specify at least one config path using -config, or -dev\n\n${usage}`)
   }
-  const read = configFiles.length > 0 ? readConfiguration(configFiles) : undefined
+  const read = texts.length > 0 ? configurationOf(texts) : undefined
   const config = dev ? devConfig(dev, certificates, read) : read
   if (!config || config.listeners.length === 0) {
     throw new ConfigurationError('the configuration has no listener: listener "tcp" { … }')
@@ -109,8 +135,10 @@ async function runCheck(file: string | undefined, io: ProgramIo): Promise<number
 interface ServerOptions {
   readonly flags: ServerFlags
   readonly config: ServerConfig
-  readonly certificates: DevCertificates | undefined
+  readonly certificates?: DevCertificates | undefined
   readonly io: ProgramIo
+  /** This process is one of several of the server. */
+  readonly seat?: Seat
 }
 
 /** One run, from storage to the last connection. */
@@ -123,23 +151,17 @@ class Server {
   readonly #listeners: Listener[] = []
   readonly #reloads: Reloads
   readonly #operations: NodeOperations
+  /** What the seals do beside the server ends with it, also where it did not start. */
+  readonly #over = new AbortController()
   #runtime: RuntimeMetrics | undefined
 
   constructor(options: ServerOptions) {
-    const { config, flags, io } = options
+    const { config, flags, io, seat } = options
     this.#options = options
-    this.#logFile = openLogFile(config)
-    this.#logs = new ServerLog({
-      level: config.logLevel,
-      format: config.logFormat,
-      name: 'server',
-      clock: this.#clock,
-      write: (line) => {
-        io.stderr.write(line)
-        this.#logFile?.write(line)
-      },
-    })
-    this.#log = this.#logs.logger
+    const { logs, logFile } = openLogs(config, io)
+    this.#logs = logs
+    this.#logFile = logFile
+    this.#log = seat ? logs.logger.with({ worker: seat.facts.number }) : logs.logger
     this.#reloads = new Reloads({
       config,
       readAgain: () => (flags.configFiles.length > 0 ? readConfiguration(flags.configFiles) : undefined),
@@ -151,21 +173,25 @@ class Server {
     })
     this.#operations = nodeOperations({
       clock: this.#clock,
-      logs: this.#logs,
+      logs: seat ? seat.logs(this.#logs) : this.#logs,
+      ...(seat ? { nodeWide: seat.nodeWide } : {}),
       plugins,
       metricsPrefix: config.telemetry.prefix,
       usagePeriodMs: config.telemetry.usagePeriodMs,
-      serverState: { sanitized: () => sanitizedConfig(config), reloads: this.#reloads.parts },
+      serverState: {
+        sanitized: () => sanitizedConfig(config),
+        reloads: seat ? seat.reloads(this.#reloads) : this.#reloads.parts,
+      },
       configuredHeader: (name) => isConfigured(config, name),
       sourceFailed: (error) => this.#log.warn('a metric could not be counted', { error: reason(error) }),
     })
   }
 
   async run(): Promise<number> {
-    const { config, certificates } = this.#options
+    const { config, certificates, seat } = this.#options
     // Left alone, V8 lets the old space grow to four times what lives before it collects: 105 MB under writes, with this 75.
     setFlagsFromString('--heap-growing-percent=100')
-    for (const warning of config.warnings) this.#log.warn('configuration', { warning })
+    if (!seat) for (const warning of config.warnings) this.#log.warn('configuration', { warning })
     let removePid = () => {}
     try {
       const seals = this.#openSeals()
@@ -173,14 +199,15 @@ class Server {
       if (!seals || !backend) return 1
       this.#runtime = measureRuntime(this.#operations.telemetry)
       const core = this.#createCore(backend, seals)
-      if (!(await this.#start(core))) {
+      if (!(await (seat ? this.#startAsOneOf(seat, core, backend) : this.#start(core)))) {
         await this.#stop(core, backend)
         return 1
       }
-      if (config.pidFile) removePid = writePidFile(config.pidFile, process.pid)
+      if (config.pidFile && !seat) removePid = writePidFile(config.pidFile, process.pid)
       await this.#serve(core, backend)
       return 0
     } finally {
+      this.#over.abort(new Error('the server has ended'))
       removePid()
       this.#runtime?.close()
       certificates?.remove()
@@ -189,9 +216,12 @@ class Server {
   }
 
   #openSeals(): ConfiguredSeals | undefined {
-    const { config, io } = this.#options
+    const { config, io, seat } = this.#options
     const log = this.#log.with({ logger: 'seal' })
-    const parts = { env: io.env, clock: this.#clock, random: systemRandom, log, signal: io.stop }
+    const signal = AbortSignal.any([io.stop, this.#over.signal])
+    // Of several processes one renews the seal's token and watches over the seal; all of them use it.
+    const watches = seat?.leads ?? true
+    const parts = { env: io.env, clock: this.#clock, random: systemRandom, log, signal, watches }
     try {
       return openSeals(config.seals ?? {}, parts)
     } catch (error) {
@@ -203,7 +233,10 @@ class Server {
   async #openStorage(): Promise<StorageBackend | undefined> {
     const { clock, log } = { clock: this.#clock, log: this.#log.with({ logger: 'storage' }) }
     try {
-      const backend = await openStorage(this.#options.config.storage, { clock, random: systemRandom, log })
+      const { config, seat, io } = this.#options
+      const parts = { clock, random: systemRandom, log, env: io.env }
+      const backend = await openStorage(config.storage, { ...parts, ...(seat ? { seat } : {}) })
+      await seat?.storageOpen()
       return measureStorage(backend, this.#operations.telemetry, clock)
     } catch (error) {
       this.#log.error('storage not opened', { error: reason(error) })
@@ -212,8 +245,9 @@ class Server {
   }
 
   #createCore(backend: StorageBackend, seals: ConfiguredSeals): Core {
-    const { config, flags, io } = this.#options
+    const { config, flags, io, seat } = this.#options
     return createCore({
+      ...(seat ? { group: seat } : {}),
       backend,
       types: engines,
       auditDevices: auditDevices({
@@ -225,7 +259,7 @@ class Server {
       declaredAudit: () => this.#reloads.declaredAudit,
       outbound: outbound({
         allow: config.outboundAllow,
-        own: () => this.#listeners.map(({ address }) => address.replace(/^https?:\/\//, '')),
+        own: () => this.#listeners.flatMap(({ address }) => /^https?:\/\/(.*)$/.exec(address)?.[1] ?? []),
       }),
       ttl: { defaultTtlMs: config.defaultTtlMs, maxTtlMs: config.maxTtlMs },
       clock: this.#clock,
@@ -234,8 +268,11 @@ class Server {
       version: versions.vault,
       cofferVersion: versions.coffer,
       node: hostname(),
+      apiAddress: () =>
+        config.apiAddr ?? this.#listeners.find(({ address }) => /^https?:/.test(address))?.address ?? '',
       operations: this.#operations,
       ...spoolPlaceOf(config.storage),
+      ...(config.snapshots ? { snapshots: config.snapshots } : {}),
       seals,
       userLockout: { stanzas: config.userLockout ?? {}, disabled: flags.userLockoutDisabled ?? false },
       unauthenticatedRekey: () => !config.listeners.some(({ disableUnauthedRekey }) => disableUnauthedRekey),
@@ -248,27 +285,13 @@ class Server {
     try {
       // Before anyone can call: a development server must not be initialised by someone else.
       if (flags.dev && !flags.dev.skipInit) secrets = await startDev(core, flags.dev)
-      await startSeal({
-        seal: core.seal,
-        handler: core.handler,
-        requests: config.initialize ?? [],
-        node: hostname(),
-        env: io.env,
-        clock: this.#clock,
-        log: this.#log.with({ logger: 'seal' }),
-        signal: io.stop,
-      })
-      const headers = config.hostnameHeader ? { 'X-Vault-Hostname': hostname() } : undefined
-      for (const listener of config.listeners) {
-        const parts = { handler: core.handler, cors: () => core.cors, operations: this.#operations }
-        this.#listeners.push(await openListener(listener, { ...parts, ...(headers ? { headers } : {}) }))
-      }
+      await this.#startSeal(core)
+      await this.#listen(core)
     } catch (error) {
       this.#log.error('not started', { error: reason(error) })
       return false
     }
     const address = this.#listeners[0]?.address ?? ''
-    for (const listener of this.#listeners) this.#log.info('listening', { address: listener.address })
     io.stdout.write(startReport(config, { address: config.apiAddr ?? address, bound: this.#listeners, versions }))
     io.stdout.write(`==> Vault server started! Log data will stream in below:\n\n`)
     if (flags.dev) {
@@ -277,6 +300,45 @@ class Server {
     }
     announceReady(io.env, { address })
     return true
+  }
+
+  /** The housekeeper opens the server and serves nobody; a worker serves when it is as open as the others. */
+  async #startAsOneOf(seat: Seat, core: Core, backend: StorageBackend): Promise<boolean> {
+    this.#reloads.core = core
+    try {
+      await seat.join({ core, operations: this.#operations, reloads: this.#reloads }, backend)
+      if (!seat.leads) await this.#listen(core)
+      else if (!seat.facts.staySealed) await this.#startSeal(core)
+      await seat.ready(this.#listeners.map(({ address }) => address))
+      return true
+    } catch (error) {
+      this.#log.error('not started', { error: reason(error) })
+      return false
+    }
+  }
+
+  #startSeal(core: Core): Promise<void> {
+    const { config, io } = this.#options
+    return startSeal({
+      seal: core.seal,
+      handler: core.handler,
+      requests: config.initialize ?? [],
+      node: hostname(),
+      env: io.env,
+      clock: this.#clock,
+      log: this.#log.with({ logger: 'seal' }),
+      signal: io.stop,
+    })
+  }
+
+  async #listen(core: Core): Promise<void> {
+    const { config } = this.#options
+    const headers = config.hostnameHeader ? { 'X-Vault-Hostname': hostname() } : undefined
+    for (const listener of config.listeners) {
+      const parts = { handler: core.handler, cors: () => core.cors, operations: this.#operations }
+      this.#listeners.push(await openListener(listener, { ...parts, ...(headers ? { headers } : {}) }))
+    }
+    for (const { address } of this.#listeners) this.#log.info('listening', { address })
   }
 
   async #serve(core: Core, backend: StorageBackend): Promise<void> {
@@ -304,15 +366,6 @@ class Server {
       this.#log.error('close failed', { error: reason(error) })
     }
     await backend.close()
-  }
-}
-
-function openLogFile({ logFile }: ServerConfig): LogFile | undefined {
-  if (logFile === undefined) return undefined
-  try {
-    return new LogFile({ path: logFile })
-  } catch (cause) {
-    throw new ConfigurationError(`log_file ${logFile} cannot be written`, { cause })
   }
 }
 

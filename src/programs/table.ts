@@ -9,6 +9,7 @@ const programs: Readonly<Record<string, () => Promise<Program>>> = {
   devcluster: async () => (await import('./devcluster.ts')).program,
   workloads: async () => (await import('./workloads.ts')).program,
   dev: async () => (await import('./dev.ts')).program,
+  'pkcs11-token': async () => (await import('./server/seal/pkcs11-token.ts')).program,
 }
 /** Under the name `vault` only what Vault itself has. */
 const vaultPrograms = new Set(['server', 'agent'])

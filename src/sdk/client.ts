@@ -7,6 +7,7 @@ import type { RandomBytes } from '../lib/random.ts'
 import { type Envelope, isObject, readEnvelope, texts } from './envelope.ts'
 import { ResponseError } from './response-error.ts'
 import {
+  type TransferRequest,
   type TransferResponse,
   type Transport,
   TransportError,
@@ -119,7 +120,7 @@ export class VaultClient {
 
   /** Bytes that may be more than memory, either way (snapshots). Not repeated. */
   async transfer(
-    request: Pick<VaultRequest, 'method' | 'path' | 'signal'> & { readonly source?: AsyncIterable<Uint8Array> },
+    request: Pick<VaultRequest, 'method' | 'path' | 'signal'> & Pick<TransferRequest, 'source'>,
   ): Promise<TransferResponse> {
     const { transport } = this.#options
     if (!transport.transfer) throw new TransportError('this connection cannot transfer files', { sent: false })

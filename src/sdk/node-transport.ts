@@ -3,6 +3,7 @@ import http from 'node:http'
 import https from 'node:https'
 import { pipeline, Readable } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
+import { shownAddress } from '../lib/shown-address.ts'
 import { openTunnel, parseProxy, proxyAuthorization, proxyEndpoint } from './proxy.ts'
 import { findServer, type ResolveSrv } from './server-record.ts'
 import {
@@ -31,18 +32,23 @@ export interface NodeTransportOptions {
   readonly maxBytes?: number
   /** "http://proxy:3128"; each request opens a connection through it. Not for unix sockets. */
   readonly proxy?: string
-  /** false: a 307 is an error. */
-  readonly followRedirects?: boolean
+  /** Default true: to any host, as Vault's clients. 'own host': anything else is an error. false: every redirect is one. */
+  readonly followRedirects?: boolean | 'own host'
   /** When given, an address without a port is looked up by its SRV record. */
   readonly resolveSrv?: ResolveSrv
 }
 
-/** Keep-alive connections over node:http(s). A 307 on the same host is followed once (a standby's answer). */
-export function createNodeTransport(options: NodeTransportOptions): Transport {
-  const given = parseAddress(options)
-  const agent = given.secure
-    ? new https.Agent({ keepAlive: true, maxSockets: 64 })
-    : new http.Agent({ keepAlive: true, maxSockets: 64 })
+/** Keep-alive connections over node:http(s). A redirect (a standby's answer) is followed once, with method, body and token, never from https to http. */
+export function createNodeTransport(wanted: NodeTransportOptions): Transport {
+  const given = parseAddress(wanted)
+  // From here on it is only named.
+  const options = { ...wanted, address: shownAddress(wanted.address) }
+  const agents = new Map<boolean, http.Agent>()
+  const agentOf = ({ secure }: Target) => {
+    const agent = agents.get(secure) ?? new (secure ? https : http).Agent({ keepAlive: true, maxSockets: 64 })
+    agents.set(secure, agent)
+    return agent
+  }
   let found: Promise<Target> | undefined
   const followed = async <T extends Pick<TransportResponse, 'status' | 'headers'>>(
     ask: (exchange: Exchange) => Promise<T>,
@@ -51,35 +57,64 @@ export function createNodeTransport(options: NodeTransportOptions): Transport {
   ) => {
     found ??= located(given, options)
     const target = await found
-    const exchange = { target, agent, options, request, ...(signal && { signal }) }
+    const exchange = { target, agent: agentOf(target), options, request, ...(signal && { signal }) }
     const answer = await ask(exchange)
     const location = answer.headers['location']
-    if (answer.status !== 307 || location === undefined) return answer
-    // The location is whole: it has the address's own path in it.
-    const path = redirectPath(location, options)
-    return ask({ ...exchange, target: { ...target, prefix: '' }, request: { ...request, path } })
+    if (!redirects.has(answer.status) || location === undefined) return answer
+    const there = redirected(location, target, request.path, options)
+    return ask({ ...exchange, target: there, agent: agentOf(there), request: { ...request, path: there.path } })
   }
   return {
     send: (request, signal) => followed(collected, request, signal),
     stream: (request, signal) => followed(streamed, request, signal),
     transfer: async (request, signal) => {
       found ??= located(given, options)
-      return transferred({ target: await found, agent, options, request, ...(signal && { signal }) }, request.source)
+      if (!request.source) return followed((exchange) => transferred(exchange, undefined), request, signal)
+      const target = await found
+      return transferred(
+        { target, agent: agentOf(target), options, request, ...(signal && { signal }) },
+        request.source,
+      )
     },
-    close: async () => agent.destroy(),
+    close: async () => {
+      for (const agent of agents.values()) agent.destroy()
+    },
   }
 }
 
-function redirectPath(location: string, options: NodeTransportOptions): string {
-  const path = options.followRedirects === false ? undefined : sameHostPath(location, options.address)
-  if (path !== undefined) return path
-  const there = `${options.address} redirects to another host (${safeOrigin(location)})`
-  throw new TransportError(
-    options.followRedirects === false
-      ? `${options.address} redirects (${safeOrigin(location)}), and redirects are disabled (VAULT_DISABLE_REDIRECTS)`
-      : `${there}: set the address to that server`,
-  )
+const redirects = new Set([301, 302, 307])
+
+/** Nobody reads the body of a redirect; unread it would keep the connection. */
+function unlessRedirect(incoming: http.IncomingMessage): http.IncomingMessage {
+  if (redirects.has(incoming.statusCode ?? 0)) incoming.resume()
+  return incoming
 }
+
+/** The location is whole: it has the address's own path in it. */
+function redirected(
+  location: string,
+  from: Target,
+  path: string,
+  options: NodeTransportOptions,
+): Target & { readonly path: string } {
+  const { address, followRedirects = true } = options
+  const refuse = (why: string) => new TransportError(`${address} redirects (${safeOrigin(location)}), ${why}`)
+  if (followRedirects === false) throw refuse('and redirects are disabled (VAULT_DISABLE_REDIRECTS)')
+  const here = `${from.secure ? 'https' : 'http'}://${authorityOf(from)}${from.prefix}${path}`
+  const to = URL.canParse(location, here) ? new URL(location, here) : undefined
+  const target = to && { ...from, prefix: '', path: to.pathname + to.search }
+  if (to && target && to.origin === new URL(here).origin) return target
+  if (!to || !target || (to.protocol !== 'http:' && to.protocol !== 'https:'))
+    throw refuse('to nowhere that it can be asked')
+  if (followRedirects === 'own host') throw refuse('to another host: set the address to that server')
+  if (from.secure && to.protocol !== 'https:') throw refuse('and the redirect would cause protocol downgrade')
+  const { socketPath: _, ...direct } = target
+  return { ...direct, ...hostOf(to) }
+}
+
+/** A socket has no host: what is redirected to none stays on it. */
+const authorityOf = ({ host = 'localhost', port = 0 }: Target) =>
+  `${host.includes(':') ? `[${host}]` : host}:${port === 0 ? 80 : port}`
 
 /** What is read from files is read here, once, so that a bad path is named at the start. */
 export function readPem(path: string): string {
@@ -107,17 +142,20 @@ function parseAddress(options: NodeTransportOptions): Target {
   }
   const url = URL.canParse(options.address) ? new URL(options.address) : undefined
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new TransportError(`"${options.address}" is no address: write http://, https:// or unix://`, { sent: false })
+    const shown = shownAddress(options.address)
+    throw new TransportError(`"${shown}" is no address: write http://, https:// or unix://`, { sent: false })
   }
-  const secure = url.protocol === 'https:'
   return {
-    secure,
+    ...hostOf(url),
     prefix: url.pathname.replace(/\/+$/, ''),
-    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: url.port || (secure ? 443 : 80),
     hasPort: /^\w+:\/\/[^/]*:\d+(?:[/?#]|$)/.test(options.address),
     ...(options.proxy !== undefined && { proxy: parseProxy(options.proxy) }),
   }
+}
+
+function hostOf(url: URL): Pick<Target, 'secure' | 'host' | 'port'> {
+  const secure = url.protocol === 'https:'
+  return { secure, host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port: url.port || (secure ? 443 : 80) }
 }
 
 async function located(target: Target, options: NodeTransportOptions): Promise<Target> {
@@ -150,7 +188,7 @@ const collected = (given: Exchange): Promise<TransportResponse> =>
   }))
 
 const streamed = (given: Exchange): Promise<StreamedResponse> =>
-  exchange(given, async (incoming) => ({ ...headOf(incoming), body: textOf(incoming) }))
+  exchange(given, async (incoming) => ({ ...headOf(unlessRedirect(incoming)), body: textOf(incoming) }))
 
 function transferred(given: Exchange, source: AsyncIterable<Uint8Array> | undefined): Promise<TransferResponse> {
   const { options, request, signal } = given
@@ -162,7 +200,7 @@ function transferred(given: Exchange, source: AsyncIterable<Uint8Array> | undefi
     outgoing.on('error', (error) =>
       reject(signal?.aborted ? signal.reason : explainFailure(error, { request, address: options.address, timeoutMs })),
     )
-    outgoing.on('response', (incoming) => resolve({ ...headOf(incoming), body: incoming }))
+    outgoing.on('response', (incoming) => resolve({ ...headOf(unlessRedirect(incoming)), body: incoming }))
     if (!source) outgoing.end()
     else {
       // An answer that comes early, a refusal, is worth more than that the rest could not be sent.
@@ -267,11 +305,5 @@ const flatHeaders = (headers: http.IncomingHttpHeaders) =>
   Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
   )
-
-function sameHostPath(location: string, address: string): string | undefined {
-  if (!URL.canParse(location, address)) return undefined
-  const to = new URL(location, address)
-  return to.origin === new URL(address).origin ? to.pathname + to.search : undefined
-}
 
 const safeOrigin = (location: string) => (URL.canParse(location) ? new URL(location).origin : 'an unreadable address')

@@ -8,7 +8,8 @@ export interface Transport {
   close?(): Promise<void>
 }
 export interface TransferRequest extends Omit<TransportRequest, 'body'> {
-  readonly source?: AsyncIterable<Uint8Array>
+  /** `file`: where the bytes come from, for who shows the request instead of sending it. */
+  readonly source?: AsyncIterable<Uint8Array> & { readonly file?: string }
 }
 export interface TransferResponse {
   readonly status: number

@@ -16,12 +16,16 @@ export const hashiVaultJs = join(root, '.ci/node_modules/hashi-vault-js/src/Vaul
 export function missingClients() {
   if (!existsSync(hashiVaultJs)) return `${hashiVaultJs} is not installed; \`npm ci --prefix .ci\` brings it`
   if (!existsSync(hvacPython)) return `${hvac} does not exist; \`node test/clients/programs.mjs\` makes it with pip`
+  return missingProgram('go', 'version') ?? missingProgram('gpg', '--version')
+}
+
+function missingProgram(name, argument) {
   try {
-    execFileSync('go', ['version'], { stdio: 'ignore' })
+    execFileSync(name, [argument], { stdio: 'ignore' })
+    return undefined
   } catch {
-    return 'go is not installed'
+    return `${name} is not installed`
   }
-  return undefined
 }
 
 if (process.argv[1] === import.meta.filename && !existsSync(hvacPython)) {

@@ -60,6 +60,14 @@ describe('what is loaded at start', () => {
     expect(sources.sort()).toEqual(['src/main.ts', 'src/programs/process.ts', 'src/programs/table.ts'])
   })
 
+  it('by the server is nothing that only some configurations need', () => {
+    const { packages, externals } = loadedAtStart('src/programs/server.ts')
+    expect([...packages, ...externals].filter((name) => /^@aws-sdk|^@smithy/.test(name))).toEqual([])
+    // It is there for those: in chunks of its own.
+    const { packages: later } = loadedAtStart('src/server/seal/awskms/sdk-client.ts')
+    expect(later).toContain('@aws-sdk/client-kms')
+  })
+
   it('would be noticed: the packages are in the build under these names', () => {
     const everywhere = new Set(
       Object.values(meta.outputs).flatMap(({ inputs, imports }) => [

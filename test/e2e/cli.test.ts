@@ -294,7 +294,7 @@ describe('a standby', () => {
     await new Promise<void>((done) => web.listen(0, '127.0.0.1', done))
     const { port } = web.address() as AddressInfo
     const result = await run(['read', '-field=k', 'secret/a'], {
-      env: { VAULT_ADDR: `http://127.0.0.1:${port}/behind/proxy` },
+      env: { VAULT_ADDR: `http://127.0.0.1:${port}/behind/proxy`, VAULT_TOKEN: 'the-token' },
     })
     web.closeAllConnections()
     await new Promise((done) => web.close(done))
@@ -307,11 +307,20 @@ describe('a standby', () => {
     expect(result).toEqual({ status: 0, out: 'v', err: '' })
   })
 
-  it('that sends to another host does not get the token there', async () => {
-    const { asked, result } = await standby('http://127.0.0.1:1/v1/secret/a')
+  it("that sends to another host is followed there with the token, as by Vault's", async () => {
+    let token: string | undefined
+    const active = http.createServer((request, response) => {
+      token = String(request.headers['x-vault-token'])
+      response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"request_id":"x","data":{"k":"there"}}')
+    })
+    await new Promise<void>((done) => active.listen(0, '127.0.0.1', done))
+    const { port } = active.address() as AddressInfo
+    const { asked, result } = await standby(`http://127.0.0.1:${port}/v1/secret/a`)
+    active.closeAllConnections()
+    await new Promise((done) => active.close(done))
     expect(asked).toHaveLength(1)
-    expect(result.status).toBe(2)
-    expect(result.err).toContain('redirects to another host (http://127.0.0.1:1): set the address to that server')
+    expect(result).toEqual({ status: 0, out: 'there', err: '' })
+    expect(token).toBe('the-token')
   })
 })
 

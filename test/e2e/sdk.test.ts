@@ -236,6 +236,74 @@ describe('a transport', () => {
     await stays.close?.()
   })
 
+  it("follows a redirect to another host with method, body and token, as Vault's clients", async () => {
+    const seen: unknown[] = []
+    const there = await listening(
+      http.createServer(async (request, response) => {
+        let body = ''
+        for await (const part of request) body += part
+        seen.push([request.method, request.url, request.headers['x-vault-token'], body])
+        response.end('{}')
+      }),
+    )
+    const here = await listening(
+      http.createServer((request, response) => {
+        request.resume()
+        response.writeHead(307, { Location: `http://127.0.0.1:${there}/v1/b?c=d` }).end('elsewhere')
+      }),
+    )
+    const request = { method: 'POST', path: '/v1/a', headers: { 'X-Vault-Token': 't' }, body: '{"a":1}' }
+    const follows = createNodeTransport({ address: `http://127.0.0.1:${here}` })
+    expect((await follows.send(request)).status).toBe(200)
+    const read = { method: 'GET', path: '/v1/a', headers: {} }
+    expect((await follows.stream?.(read))?.status).toBe(200)
+    expect((await follows.transfer?.(read))?.status).toBe(200)
+    expect(seen).toEqual([
+      ['POST', '/v1/b?c=d', 't', '{"a":1}'],
+      ['GET', '/v1/b?c=d', undefined, ''],
+      ['GET', '/v1/b?c=d', undefined, ''],
+    ])
+    await follows.close?.()
+    const own = createNodeTransport({ address: `http://127.0.0.1:${here}`, followRedirects: 'own host' })
+    await expect(own.send(request)).rejects.toThrow(
+      `http://127.0.0.1:${here} redirects (http://127.0.0.1:${there}), to another host: set the address to that server`,
+    )
+    await own.close?.()
+    expect(seen).toHaveLength(3)
+  })
+
+  it('follows one redirect, not two, and none from https to http', async () => {
+    let asked = 0
+    const plain = await listening(
+      http.createServer((_, response) => {
+        asked += 1
+        response.writeHead(307, { Location: '/v1/again' }).end()
+      }),
+    )
+    const request = { method: 'GET', path: '/v1/a', headers: {} }
+    const twice = createNodeTransport({ address: `http://127.0.0.1:${plain}` })
+    expect((await twice.send(request)).status).toBe(307)
+    expect(asked).toBe(2)
+    await twice.close?.()
+    const life = { random: systemRandom, now: Date.now(), validForMs: 60_000 }
+    const ca = createCa({ ...life, commonName: 'ca' })
+    const { certPem, keyPem } = issueCertificate(ca, {
+      ...life,
+      commonName: 'vault',
+      ipAddresses: ['127.0.0.1'],
+      server: true,
+    })
+    const secure = await listening(
+      https.createServer({ cert: certPem, key: keyPem }, (_, response) => {
+        response.writeHead(302, { Location: `http://127.0.0.1:${plain}/v1/a` }).end()
+      }),
+    )
+    const down = createNodeTransport({ address: `https://127.0.0.1:${secure}`, caCertPem: ca.certPem })
+    await expect(down.send(request)).rejects.toThrow('the redirect would cause protocol downgrade')
+    expect(asked).toBe(2)
+    await down.close?.()
+  })
+
   it('streams an answer without end as it comes, longer than its time limit, until it is stopped', async () => {
     let say = (_: string) => {}
     const port = await listening(

@@ -27,13 +27,21 @@ export interface TestServer {
   close(): Promise<void>
 }
 
-export async function startServer(options: { auditDirectories?: string[]; init?: boolean } = {}): Promise<TestServer> {
+export async function startServer(
+  options: {
+    auditDirectories?: string[]
+    init?: boolean
+    stanzas?: string
+    storage?: string
+    env?: Record<string, string>
+  } = {},
+): Promise<TestServer> {
   const dir = mkdtempSync(join(tmpdir(), 'coffer-e2e-'))
   for (const name of ['data', 'audit', 'home']) mkdirSync(join(dir, name))
   const config = join(dir, 'server.hcl')
   writeFileSync(
     config,
-    `listener "tcp" {\n  address = "127.0.0.1:0"\n  tls_disable = true\n}\nstorage "lmdb" {\n  path = "${dir}/data"\n}\naudit_file_directories = ${JSON.stringify([`${dir}/audit`, ...(options.auditDirectories ?? [])])}\n`,
+    `listener "tcp" {\n  address = "127.0.0.1:0"\n  tls_disable = true\n}\n${options.storage ?? `storage "lmdb" {\n  path = "${dir}/data"\n}`}\naudit_file_directories = ${JSON.stringify([`${dir}/audit`, ...(options.auditDirectories ?? [])])}\n${options.stanzas ?? ''}`,
   )
   let output = ''
   const server: TestServer = {
@@ -61,7 +69,7 @@ export async function startServer(options: { auditDirectories?: string[]; init?:
     async start() {
       server.child = spawn(process.execPath, [join(root, 'bin/coffer'), 'server', `-config=${config}`], {
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-        env: { PATH: process.env['PATH'], HOME: join(dir, 'home'), COFFER_SUPERVISED: '1' },
+        env: { PATH: process.env['PATH'], HOME: join(dir, 'home'), COFFER_SUPERVISED: '1', ...options.env },
       })
       server.child.stdout?.on('data', (data) => (output += data))
       server.child.stderr?.on('data', (data) => (output += data))

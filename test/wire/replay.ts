@@ -132,7 +132,7 @@ const member = (object: unknown, key: string): unknown =>
   typeof object === 'object' && object !== null ? Reflect.get(object, key) : undefined
 
 /** Members whose values no two servers share. */
-const volatile = new Set(['server_time_utc', 'creation_time', 'ttl', 'last_renewal_time'])
+const volatile = new Set(['server_time_utc', 'creation_time', 'ttl', 'last_renewal_time', 'client_remote_address'])
 
 function differ(wanted: unknown, actual: unknown, path: string): string[] {
   if (Array.isArray(wanted) && Array.isArray(actual)) {
@@ -140,6 +140,10 @@ function differ(wanted: unknown, actual: unknown, path: string): string[] {
     return wanted.flatMap((item, i) => differ(item, actual[i], `${path}.${i}`))
   }
   if (isObject(wanted) && isObject(actual)) {
+    const ids = [idOf(wanted), idOf(actual)]
+    if (ids[0] !== undefined && ids[1] !== undefined) {
+      return differ(wanted[ids[0]], actual[ids[1]], path === '' ? '<uuid>' : `${path}.<uuid>`)
+    }
     const keys = new Set([...Object.keys(wanted), ...Object.keys(actual)])
     return [...keys].flatMap((key) => {
       const below = path === '' ? key : `${path}.${key}`
@@ -151,19 +155,29 @@ function differ(wanted: unknown, actual: unknown, path: string): string[] {
   return shape(wanted) === shape(actual) ? [] : [path]
 }
 
+/** The one member of an object that is kept by the id of a request. */
+function idOf(object: Record<string, unknown>): string | undefined {
+  const [key, ...more] = Object.keys(object)
+  return key !== undefined && more.length === 0 && shape(key) === '<uuid>' ? key : undefined
+}
+
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** What two servers must share of a value: times, ids and tokens only by their form. */
 function shape(value: unknown): unknown {
   if (typeof value !== 'string') return value
-  return value
-    .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uuid>')
-    .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '<time>')
-    .replace(/^(s|hvs)\.[A-Za-z0-9]{24}$/, '<token>')
-    .replace(/^(b|hvb)\.[\w-]{60,}$/, '<batch token>')
-    .replace(/(^|\/)[A-Za-z0-9]{24}$/, '$1<id>')
-    .replace(/^([a-z_]+)_[0-9a-f]{8}$/, '$1_<hex>')
-    .replace(/^vault-cluster-[0-9a-f]{8}$/, '<cluster>')
-    .replace(/^v[\d.]+\+builtin(\.\w+)?$/, '<plugin version>')
+  return (
+    value
+      .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uuid>')
+      .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '<time>')
+      .replace(/^(s|hvs)\.[A-Za-z0-9]{24}$/, '<token>')
+      .replace(/^(b|hvb)\.[\w-]{60,}$/, '<batch token>')
+      .replace(/(^|\/)[A-Za-z0-9]{24}$/, '$1<id>')
+      .replace(/^([a-z_]+)_[0-9a-f]{8}$/, '$1_<hex>')
+      // Of a namespace. No word of ours has a capital or a digit among six characters.
+      .replace(/^(?=.*[A-Z0-9])[A-Za-z0-9]{6}$/, '<namespace>')
+      .replace(/^vault-cluster-[0-9a-f]{8}$/, '<cluster>')
+      .replace(/^v[\d.]+\+builtin(\.\w+)?$/, '<plugin version>')
+  )
 }

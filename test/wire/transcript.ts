@@ -2,7 +2,7 @@
  * Transcripts: plain text, one exchange after the other.
  *
  *     > POST secret/data/a            method and path; `token=<name>` for another token than root, `token=` for none
- *     > X-Header: value               further lines with ">": headers, or the body when they begin with "{" or "["
+ *     > X-Header: value               further lines with ">": headers, or the body; \x{ff} in it is a byte
  *     < 200 {"data":{"version":1}}    status and body: every member named must be there, `*` is anything; `=` before the body: exactly
  *     ! t = auth.client_token         keeps a value of the answer, used as ${t}
  *     # a comment
@@ -57,6 +57,12 @@ export function parseTranscript(text: string): Step[] {
     } else throw new Error(`line ${i + 1} is not part of a transcript: ${line}`)
   }
   return steps
+}
+
+/** What is sent of a body: bytes that no text can hold are written as `\x{ff}`. */
+export function bytesOf(body: string): Uint8Array {
+  const parts = body.split(/\\x\{([0-9a-f]{2})\}/)
+  return Buffer.concat(parts.map((part, i) => Buffer.from(part, i % 2 === 1 ? 'hex' : 'utf8')))
 }
 
 /** Undefined when `actual` is what was expected, else where it is not. */

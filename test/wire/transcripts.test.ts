@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { inject } from '../../src/server/http/handler.ts'
 import { startServer } from './replay.ts'
-import { mismatch, parseTranscript } from './transcript.ts'
+import { bytesOf, mismatch, parseTranscript } from './transcript.ts'
 
 const here = import.meta.dirname
 const transcripts = readdirSync(here).filter((name) => name.endsWith('.txt'))
@@ -19,7 +19,7 @@ describe.each(transcripts)('%s', (name) => {
         method: step.method,
         path: `/v1/${fill(step.path)}`,
         headers: { ...(token === '' ? {} : { 'X-Vault-Token': token }), ...step.headers },
-        ...(step.body === undefined ? {} : { body: fill(step.body) }),
+        ...(step.body === undefined ? {} : { body: bytesOf(fill(step.body)) }),
       })
       const where = `${name}:${step.line}: ${step.method} ${step.path}\n${answer.body}`
       expect(answer.status, where).toBe(step.status)
@@ -42,5 +42,6 @@ describe('a transcript', () => {
     expect(mismatch(['x*'], ['yx'], false)).toBe('body.0 is "yx"')
     expect(mismatch({ a: 1, b: ['x*'] }, { a: 1, b: ['xy'], c: 3 }, false)).toBeUndefined()
     expect(() => parseTranscript('GET x')).toThrow('line 1')
+    expect([...bytesOf('ä\\x{ff}\\x{00}b')]).toEqual([0xc3, 0xa4, 0xff, 0, 0x62])
   })
 })

@@ -122,6 +122,15 @@ ttl                 1h
   })
 })
 
+describe('write to sys/wrapping/wrap', () => {
+  it('wraps for five minutes, unless -wrap-ttl says otherwise', async () => {
+    const sent = async (...flags: string[]) =>
+      (await runFake(['write', ...flags, 'sys/wrapping/wrap', 'a=b'])).requests[0]?.headers['X-Vault-Wrap-TTL']
+    expect([await sent(), await sent('-wrap-ttl=60')]).toEqual(['5m', '60'])
+    expect((await runFake(['write', 'sys/x', 'a=b'])).requests[0]?.headers['X-Vault-Wrap-TTL']).toBeUndefined()
+  })
+})
+
 describe('write', () => {
   it('says what Vault says when it is refused', async () => {
     const answer = () => ({ status: 403, body: '{"errors":["permission denied"]}' })

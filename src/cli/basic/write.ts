@@ -30,7 +30,9 @@ export const write: Command = {
     if (pairs.length === 0 && !call.flags.on('force')) throw new Failure(1, 'Must supply data or use -force')
     const data = await readKeyValues(pairs, call.context.stdin)
     const client = call.session.client()
-    const answer = await failing(`Error writing data to ${path}`, client.write(path, data, call.session.callOptions()))
+    // As Vault's does: this endpoint is of no use without a life for what it makes.
+    const options = call.session.callOptions(/^\/*sys\/wrapping\/wrap$/.test(path) ? { wrapTtl: '5m' } : {})
+    const answer = await failing(`Error writing data to ${path}`, client.write(path, data, options))
     if (answer) return printAnswer(call, answer)
     if (call.session.format() === 'table' && !call.flags.has('field')) line(call, `Success! Data written to: ${path}`)
     return 0

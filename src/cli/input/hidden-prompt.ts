@@ -1,8 +1,9 @@
 import { type CliContext, Failure } from '../command.ts'
 
-/** Asks on the terminal without showing what is typed. Failure 1 without a terminal, 130 after Ctrl-C. */
+/** Asks on the terminal without showing what is typed. Failure 1 without a terminal or when told not to ask, 130 after Ctrl-C. */
 export async function askHidden(context: CliContext, question: string, otherwise: string): Promise<string> {
   const { stdin, stderr } = context
+  if (context.interactive === false) throw new Failure(1, `-non-interactive asks for nothing: ${otherwise}`)
   if (
     !('isTTY' in stdin) ||
     stdin.isTTY !== true ||

@@ -4,7 +4,6 @@ import { LoginIncomplete } from '../../sdk/login/login.ts'
 import { type Command, type CommandCall, Failure, failing } from '../command.ts'
 import { line, printAnswer, printField, printSecret, warn } from '../output/secret.ts'
 import { connectionFlags, fieldFlag, formatFlag } from '../session.ts'
-import { writeTokenFile } from '../token-file.ts'
 import { authenticate, methodNames } from './methods.ts'
 import { withSecondFactor } from './second-factor.ts'
 
@@ -32,16 +31,17 @@ export const login: Command = {
     path: { kind: 'text', about: "Where the method is mounted, if not at its own name: '-path=k8s'." },
     'no-store': { kind: 'bool', about: 'Do not keep the token.' },
     'no-print': { kind: 'bool', about: 'Do not print the token.' },
-    'non-interactive': { kind: 'bool', about: 'Ask for no second factor: show what sys/mfa/validate needs.' },
     'token-only': { kind: 'bool', about: 'Print only the token, keep nothing.' },
   },
   takes: { min: 0 },
   run: async (call) => {
-    const got = await granted(call)
     const tokenOnly = call.flags.on('token-only')
-    if ('waiting' in got) return showWaiting(call, got.waiting, tokenOnly)
     const store = !tokenOnly && !call.flags.on('no-store')
-    if (store) writeTokenFile(call.context.env, got.client_token)
+    // A token helper that cannot be used shows before a login is spent on it.
+    if (store) call.session.tokens()
+    const got = await granted(call)
+    if ('waiting' in got) return showWaiting(call, got.waiting, tokenOnly)
+    if (store && !kept(call, got)) return 2
     if (call.flags.on('no-print')) return 0
     const answer = envelopeOf(got)
     if (tokenOnly) return printField(call, answer, 'token')
@@ -51,6 +51,25 @@ export const login: Command = {
     printSecret(call, answer)
     return 0
   },
+}
+
+/** A token that could not be kept is shown: what it was given for may work only once. */
+function kept(call: CommandCall, auth: AuthInfo): boolean {
+  try {
+    call.session.tokens().store(auth.client_token)
+    return true
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    warn(call, `Error storing token: ${error.message}`)
+    if (!call.flags.on('no-print')) {
+      warn(
+        call,
+        'Authentication was successful, but the token was not persisted. The resulting token is shown below for your records.\n',
+      )
+      printSecret(call, envelopeOf(auth))
+    }
+    return false
+  }
 }
 
 /** `waiting`: no token yet; what the server answered instead. */

@@ -8,7 +8,7 @@ import { line, printDocument, printRaw, warn } from '../output/secret.ts'
 import { columnsOf } from '../output/table.ts'
 import { connectionFlags, formatFlag } from '../session.ts'
 import { keyShare } from './key-share.ts'
-import { pgpKeys } from './pgp-keys.ts'
+import { pgpKey } from './pgp-keys.ts'
 
 export const operatorGenerateRoot: Command = {
   name: 'operator generate-root',
@@ -20,6 +20,7 @@ export const operatorGenerateRoot: Command = {
   examples: [
     { says: 'Begin', run: 'operator generate-root -init' },
     { says: 'Enter a key', run: 'operator generate-root' },
+    { says: 'Or to one holder of a PGP key', run: 'operator generate-root -init -pgp-key=me.asc' },
     { says: 'The token', run: 'operator generate-root -decode=… -otp=…' },
   ],
   flags: {
@@ -83,9 +84,9 @@ async function decode(call: CommandCall): Promise<number> {
 
 async function begin(call: CommandCall): Promise<number> {
   const otp = call.flags.text('otp') ?? ''
-  const [pgpKey = ''] = await pgpKeys(call.flags.text('pgp-key'))
-  if (otp !== '' && pgpKey !== '') throw new Failure(1, 'Error initializing: cannot specify both -otp and -pgp-key')
-  const body = { otp, pgp_key: pgpKey }
+  const key = await pgpKey(call.flags.text('pgp-key'))
+  if (otp !== '' && key !== undefined) throw new Failure(1, 'Error initializing: cannot specify both -otp and -pgp-key')
+  const body = { otp, pgp_key: key ?? '' }
   return printStatus(call, await failing('Error initializing root generation', ask(call, 'PUT', attempt, body)))
 }
 

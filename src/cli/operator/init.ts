@@ -5,7 +5,7 @@ import { OrderedMembers } from '../output/documents.ts'
 import { documentOf } from '../output/seal-status.ts'
 import { line, printDocument } from '../output/secret.ts'
 import { connectionFlags, formatFlag } from '../session.ts'
-import { pgpKeys } from './pgp-keys.ts'
+import { pgpKey, pgpKeys } from './pgp-keys.ts'
 
 export const operatorInit: Command = {
   name: 'operator init',
@@ -14,6 +14,10 @@ export const operatorInit: Command = {
   about: 'The unseal keys and the root token are shown once and kept nowhere.',
   examples: [
     { says: 'Five keys, three of which unseal', run: 'operator init' },
+    {
+      says: 'Each key for its holder only',
+      run: 'operator init -key-shares=2 -key-threshold=2 -pgp-keys=ann.asc,bob.asc -root-token-pgp-key=ann.asc',
+    },
     { says: 'For a script', run: 'operator init -key-shares=1 -key-threshold=1 -format=json' },
     { says: 'Is it done already? (0 yes, 2 no)', run: 'operator init -status' },
   ],
@@ -51,14 +55,16 @@ async function initialise(call: CommandCall): Promise<number> {
     : (['key-shares', 'key-threshold'] as const)
   const shares = flags.int(sharesFlag) ?? 5
   const threshold = flags.int(thresholdFlag) ?? (flags.has(sharesFlag) ? Math.min(3, shares) : 3)
-  const pgp = await pgpKeys(flags.text(recovery ? 'recovery-pgp-keys' : 'pgp-keys'))
-  const [rootKey] = await pgpKeys(flags.text('root-token-pgp-key'))
+  const unsealPgp = await pgpKeys(flags.text('pgp-keys'))
+  const recoveryPgp = await pgpKeys(flags.text('recovery-pgp-keys'))
+  const rootPgp = await pgpKey(flags.text('root-token-pgp-key'))
   const kind = recovery ? 'recovery' : 'secret'
   const body = {
     [`${kind}_shares`]: shares,
     [`${kind}_threshold`]: threshold,
-    ...(pgp.length > 0 ? { [recovery ? 'recovery_pgp_keys' : 'pgp_keys']: pgp } : {}),
-    ...(rootKey ? { root_token_pgp_key: rootKey } : {}),
+    ...(unsealPgp.length > 0 ? { pgp_keys: unsealPgp } : {}),
+    ...(recoveryPgp.length > 0 ? { recovery_pgp_keys: recoveryPgp } : {}),
+    ...(rootPgp === undefined ? {} : { root_token_pgp_key: rootPgp }),
   }
   const asked = client.request({ method: 'PUT', path: 'sys/init', body, signal: context.signal })
   const keys = documentOf((await failing('Error initializing', asked)).document)
@@ -83,10 +89,19 @@ function printKeys(call: CommandCall, keys: JsonObject, count: { shares: number;
   unseal.forEach((key, i) => {
     line(call, `Unseal Key ${i + 1}: ${key}`)
   })
-  texts(keys['recovery_keys_base64']).forEach((key, i) => {
+  const recovery = texts(keys['recovery_keys_base64'])
+  recovery.forEach((key, i) => {
     line(call, `Recovery Key ${i + 1}: ${key}`)
   })
   line(call, `\nInitial Root Token: ${text(keys['root_token'])}`)
+  if (recovery.length > 0) {
+    line(
+      call,
+      `\nThe server unseals itself, and is initialised with ${count.shares} recovery key(s), ${count.threshold} of which agree to new keys,\n` +
+        'root tokens and another seal; they unseal nothing. Keep them apart and safe: they and the token are shown only now\n' +
+        'and kept nowhere. Without what its seal needs the data is lost for good, recovery keys or not.',
+    )
+  }
   if (unseal.length === 0) return
   line(
     call,

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import fixtures from '../../lib/openpgp/gpg-keys.json' with { type: 'json' }
 import { envelopeOf } from '../../sdk/fake-transport.ts'
 import { runFake } from '../fake-context.ts'
 
@@ -39,20 +40,42 @@ describe('operator init', () => {
             }),
     })
     expect(requests[1]?.body).toBe('{"recovery_shares":5,"recovery_threshold":3}')
-    expect(out).toBe('Recovery Key 1: qg==\n\nInitial Root Token: hvs.r\n')
+    expect(out).toContain('Recovery Key 1: qg==\n\nInitial Root Token: hvs.r\n\nThe server unseals itself')
+    expect(out).toContain('they unseal nothing')
   })
 
-  it('sends PGP keys from files, armoured or bare, and names a file that is not there', async () => {
-    writeFileSync(
-      join(folder, 'a.asc'),
-      '-----BEGIN PGP PUBLIC KEY BLOCK-----\nVersion: x\n\nAAEC\nAwQF\n=abcd\n-----END PGP',
-    )
-    writeFileSync(join(folder, 'b.gpg'), Buffer.of(0xff, 0x01))
-    const argv = ['operator', 'init', '-n', '2', '-t', '2', `-pgp-keys=${folder}/a.asc,${folder}/b.gpg`]
-    const { requests } = await runFake(argv, { answer: () => json({ keys: [], root_token: '' }) })
-    expect(JSON.parse(requests[0]?.body ?? '')).toMatchObject({ pgp_keys: ['AAECAwQF', '/wE='] })
-    const missing = await runFake(['operator', 'init', '-n', '1', '-t', '1', `-pgp-keys=${folder}/no`])
-    expect([missing.status, missing.err]).toEqual([1, expect.stringContaining(`${folder}/no cannot be read`)])
+  it('sends PGP keys from files, armoured, in base64 or bare', async () => {
+    const { curve25519, rsa } = fixtures.keys
+    writeFileSync(join(folder, 'a.asc'), fixtures.armoured)
+    writeFileSync(join(folder, 'b.gpg'), Buffer.from(rsa.public, 'base64'))
+    writeFileSync(join(folder, 'c.b64'), `${rsa.public}\n`)
+    const files = ['a.asc', 'b.gpg', 'c.b64'].map((name) => `${folder}/${name}`)
+    const answer = () => json({ keys: [], root_token: '' })
+    const sent = async (...argv: string[]) => {
+      const { requests } = await runFake(['operator', 'init', ...argv], { answer })
+      return JSON.parse(requests[0]?.body ?? '')
+    }
+    expect(await sent('-n=3', '-t=2', `-pgp-keys=${files}`, `-root-token-pgp-key=@${folder}/a.asc`)).toMatchObject({
+      pgp_keys: [curve25519.public, rsa.public, rsa.public],
+      root_token_pgp_key: curve25519.public,
+    })
+    expect(await sent('-recovery-shares=1', `-recovery-pgp-keys=${files[1]}`)).toMatchObject({
+      recovery_pgp_keys: [rsa.public],
+    })
+  })
+
+  it.each([
+    ['no', 'no cannot be read'],
+    ['secret.gpg', "secret.gpg can't be used: this is a private key"],
+    ['note.txt', "note.txt can't be used: it is neither base64 nor ASCII armour"],
+  ])('sends nothing when a PGP key is none: %s', async (name, words) => {
+    writeFileSync(join(folder, 'secret.gpg'), Buffer.from(fixtures.keys.rsa.secret, 'base64'))
+    writeFileSync(join(folder, 'note.txt'), 'no key!')
+    const argv = ['operator', 'init', '-n=1', '-t=1', `-pgp-keys=${folder}/${name}`]
+    const { status, err, requests } = await runFake(argv)
+    expect([status, err, requests]).toEqual([1, expect.stringContaining(words), []])
+    const keybase = await runFake(['operator', 'init', '-n=1', '-t=1', '-pgp-keys=keybase:ann'])
+    expect([keybase.status, keybase.err]).toEqual([1, expect.stringContaining('keybase is not supported')])
   })
 })
 
@@ -77,6 +100,40 @@ describe('operator rekey', () => {
     expect(requests[1]).toMatchObject({ path: '/v1/sys/rekey/update', body: '{"key":"qg==","nonce":"n-1"}' })
     expect(out).toContain('Key 1: qg==\n')
     expect(out).toContain('rekeyed to 3 key shares and a key threshold of 2')
+  })
+
+  it('shows who can read the new keys, and warns when no copy is kept', async () => {
+    writeFileSync(join(folder, 'rsa.gpg'), Buffer.from(fixtures.keys.rsa.public, 'base64'))
+    const told = { ...begun, pgp_fingerprints: ['f1', 'f2'], backup: true }
+    const begin = (...argv: string[]) =>
+      runFake(['operator', 'rekey', '-init', '-n=1', '-t=1', `-pgp-keys=${folder}/rsa.gpg`, ...argv], {
+        answer: () => json(told),
+      })
+    const kept = await begin('-backup')
+    expect(JSON.parse(kept.requests[0]?.body ?? '')).toMatchObject({
+      pgp_keys: [fixtures.keys.rsa.public],
+      backup: true,
+    })
+    expect(kept.out).toMatch(/PGP Fingerprints +\[f1 f2\]\nBackup +true\n/)
+    expect(kept.err).toBe('')
+    expect((await begin()).err).toContain('not backed up')
+    const made = { ...told, complete: true, keys: ['aa', 'bb'], keys_base64: ['qg==', 'uw=='] }
+    const { out } = await runFake(['operator', 'rekey', '-nonce=n-1', 'qg=='], {
+      answer: ({ method }) => json(method === 'GET' ? told : made),
+    })
+    expect(out).toContain('Key 1 fingerprint: f1; value: qg==\nKey 2 fingerprint: f2; value: uw==\n')
+    expect(out).toContain('backed up in the storage')
+  })
+
+  it('shows the copy of encrypted keys', async () => {
+    const data = { nonce: 'n', keys: { f1: ['aa'] }, keys_base64: { f1: ['qg=='] } }
+    const run = (...argv: string[]) =>
+      runFake(['operator', 'rekey', '-backup-retrieve', ...argv], { answer: () => envelopeOf({ data }) })
+    const { out, requests } = await run('-format=json')
+    expect(JSON.parse(out).data).toEqual(data)
+    expect(requests[0]).toMatchObject({ method: 'GET', path: '/v1/sys/rekey/backup' })
+    expect((await run('-target=recovery')).requests[0]?.path).toBe('/v1/sys/rekey/recovery-key-backup')
+    expect((await run()).out).toMatch(/keys_base64 +map\[f1:\[qg==\]\]/)
   })
 
   it('speaks of recovery keys when they are the target, and of showing with -verify', async () => {
@@ -115,6 +172,18 @@ describe('operator generate-root', () => {
     })
     expect(out).toMatch(/OTP +pass\n/)
     expect(err).toContain('One-Time-Password')
+  })
+
+  it('begins for the holder of a PGP key', async () => {
+    writeFileSync(join(folder, 'one.gpg'), Buffer.from(fixtures.keys.rsa.public, 'base64'))
+    const argv = ['operator', 'generate-root', '-init', `-pgp-key=${folder}/one.gpg`]
+    const { out, requests } = await runFake(argv, {
+      answer: () => json({ ...idle, started: true, nonce: 'n', pgp_fingerprint: 'f1' }),
+    })
+    expect(JSON.parse(requests[0]?.body ?? '')).toEqual({ otp: '', pgp_key: fixtures.keys.rsa.public })
+    expect(out).toMatch(/PGP Fingerprint +f1\n/)
+    const both = await runFake([...argv, '-otp=x'])
+    expect([both.status, both.requests]).toEqual([1, []])
   })
 
   it('enters a key', async () => {

@@ -2,7 +2,7 @@ import type { Json, JsonObject } from '../../lib/json/value.ts'
 import { text, texts } from '../../sdk/envelope.ts'
 import { type Command, type CommandCall, Failure, failing } from '../command.ts'
 import { documentOf } from '../output/seal-status.ts'
-import { line, printDocument, warn } from '../output/secret.ts'
+import { line, printDocument, printSecret, warn } from '../output/secret.ts'
 import { columnsOf } from '../output/table.ts'
 import { connectionFlags, formatFlag } from '../session.ts'
 import { keyShare } from './key-share.ts'
@@ -17,6 +17,10 @@ export const operatorRekey: Command = {
     'holders have shown them. Without KEY it is asked for, hidden; - reads it from stdin.',
   examples: [
     { says: 'Begin: five new keys, three of which unseal', run: 'operator rekey -init -key-shares=5 -key-threshold=3' },
+    {
+      says: 'The same, each new key for its holder only, and a copy kept for an emergency',
+      run: 'operator rekey -init -n=2 -t=2 -pgp-keys=ann.asc,bob.asc -backup',
+    },
     { says: 'Enter a present key', run: 'operator rekey -nonce=…' },
     { says: 'Show a new key', run: 'operator rekey -verify -nonce=…' },
     { says: 'How far it is', run: 'operator rekey -status' },
@@ -74,15 +78,21 @@ async function begin(call: CommandCall): Promise<number> {
     require_verification: flags.on('verify'),
   }
   const status = await failing('Error initializing rekey', ask(call, 'PUT', `${pathOf(call)}/init`, body))
-  if (call.session.format() === 'table' && pgp.length === 0) {
-    warn(
-      call,
-      'WARNING! If you lose the keys after they are returned, there is no recovery. Consider canceling this operation\n' +
-        'and re-initializing with the -pgp-keys flag to protect the returned keys.\n',
-    )
+  if (call.session.format() === 'table') {
+    if (pgp.length === 0) warn(call, bareKeys)
+    else if (!flags.on('backup')) warn(call, noBackup)
   }
   return printStatus(call, status)
 }
+
+const bareKeys =
+  'WARNING! If you lose the keys after they are returned, there is no recovery. Consider canceling this operation\n' +
+  'and re-initializing with the -pgp-keys flag to protect the returned keys, along with -backup to keep the encrypted\n' +
+  'keys for an emergency.\n'
+
+const noBackup =
+  'WARNING! The keys will be encrypted, but not backed up: if you lose them after they are returned, there is no\n' +
+  'recovery. Consider canceling this operation and re-initializing with the -backup flag, too.\n'
 
 async function cancel(call: CommandCall): Promise<number> {
   const path = call.flags.on('verify') ? 'verify' : 'init'
@@ -142,7 +152,7 @@ function printStatus(call: CommandCall, status: JsonObject): number {
   }
   const fingerprints = texts(status['pgp_fingerprints'])
   if (fingerprints.length > 0)
-    rows.push(['PGP Fingerprints', fingerprints.join(', ')], ['Backup', show(status['backup'])])
+    rows.push(['PGP Fingerprints', `[${fingerprints.join(' ')}]`], ['Backup', show(status['backup'])])
   line(call, columnsOf([['Key', 'Value'], ['---', '-----'], ...rows]))
   return 0
 }
@@ -161,6 +171,14 @@ function printResult(call: CommandCall, status: JsonObject, answer: JsonObject):
   })
   line(call, `\nOperation nonce: ${text(answer['nonce'])}`)
   const what = pathOf(call) === 'sys/rekey' ? 'unseal' : 'recovery'
+  if (fingerprints.length > 0 && answer['backup'] === true) {
+    const target = what === 'unseal' ? '' : ' -target=recovery'
+    line(
+      call,
+      `\nThe encrypted ${what} keys are backed up in the storage. Nothing but "${call.context.name} operator rekey\n` +
+        `-backup-delete${target}" removes them.`,
+    )
+  }
   const [shares, threshold] = [String(status['n']), String(status['t'])]
   if (answer['verification_required'] === true) {
     line(
@@ -184,7 +202,7 @@ const backupPath = (call: CommandCall) =>
 async function showBackup(call: CommandCall): Promise<number> {
   const asked = call.session.read(backupPath(call))
   const answer = await failing('Error retrieving rekey backed up keys', asked)
-  printDocument(call, answer?.data ?? {})
+  if (answer) printSecret(call, answer)
   return 0
 }
 

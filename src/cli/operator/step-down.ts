@@ -1,3 +1,4 @@
+import { shownAddress } from '../../lib/shown-address.ts'
 import { type Command, failing } from '../command.ts'
 import { line } from '../output/secret.ts'
 import { connectionFlags } from '../session.ts'
@@ -13,7 +14,7 @@ export const operatorStepDown: Command = {
     const { signal } = call.context
     const asked = call.session.client().request({ method: 'PUT', path: 'sys/step-down', signal })
     await failing('Error stepping down', asked)
-    line(call, `Success! Stepped down: ${call.session.address()}`)
+    line(call, `Success! Stepped down: ${shownAddress(call.session.address())}`)
     return 0
   },
 }

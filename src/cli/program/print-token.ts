@@ -1,13 +1,15 @@
 import { type Command, Failure } from '../command.ts'
 import { line } from '../output/secret.ts'
+import { connectionFlags } from '../session.ts'
 
 export const printToken: Command = {
   name: 'print token',
   summary: 'Print the token that would be used',
-  args: '',
-  about: 'From COFFER_TOKEN, VAULT_TOKEN or BAO_TOKEN, else from the token file.',
+  args: '[options]',
+  about:
+    'From COFFER_TOKEN, VAULT_TOKEN or BAO_TOKEN, else from the program that token_helper in ~/.vault names, else from the token file.',
   examples: [{ says: 'For another program', run: 'print token' }],
-  flags: {},
+  flags: { ...connectionFlags },
   takes: { min: 0, max: 0 },
   run: async (call) => {
     const token = call.session.token()

@@ -29,7 +29,7 @@ function mapValue(json: Json, fn: (value: string) => string, exempt: Exempt): st
     const member = json[key]
     if (member === undefined) continue
     const text = exempt?.has(key) ? stringifyJson(member) : mapValue(member, fn, undefined)
-    out += `${out === '' ? '' : ','}${JSON.stringify(key)}:${text}`
+    out += `${out === '' ? '' : ','}${stringifyJson(key)}:${text}`
   }
   return `{${out}}`
 }

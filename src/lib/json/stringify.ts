@@ -36,8 +36,15 @@ interface Style {
   raw(raw: RawJson): string
 }
 
+const needsEscape = /["\\\u0000-\u001f\ud800-\udfff]/
+
+/** JSON text of one string. Most need no escapes, and to see that costs half of what JSON.stringify does. */
+function quoted(text: string): string {
+  return needsEscape.test(text) ? JSON.stringify(text) : `"${text}"`
+}
+
 const plain: Style = {
-  string: JSON.stringify,
+  string: quoted,
   keys: Object.keys,
   raw: (raw) => raw.text,
 }

@@ -9,13 +9,13 @@ const read = (text: string) => readAuditStanzas(parseHcl(text))
 
 describe('audit', () => {
   it.each([
-    ['audit "file" "to/disk" { description = "d" options { file_path = "/a" mode = 0640 log_raw = false } }'],
+    ['audit "file" "to/disk" { description = "d" options { file_path = "/a" mode = "0640" log_raw = false } }'],
     [
-      'audit "to-disk" { type = "file" path = "to/disk/" description = "d" options = { file_path = "/a" mode = "416" log_raw = "false" } }',
+      'audit "to-disk" { type = "file" path = "to/disk/" description = "d" options = { file_path = "/a" mode = "0640" log_raw = "false" } }',
     ],
-    ['{"audit":{"file":{"to/disk":{"description":"d","options":{"file_path":"/a","mode":416,"log_raw":false}}}}}'],
+    ['{"audit":{"file":{"to/disk":{"description":"d","options":{"file_path":"/a","mode":"0640","log_raw":false}}}}}'],
     [
-      '{"audit":[{"file":[{"to/disk":[{"description":"d","options":[{"file_path":"/a","mode":"416","log_raw":"false"}]}]}]}]}',
+      '{"audit":[{"file":[{"to/disk":[{"description":"d","options":[{"file_path":"/a","mode":"0640","log_raw":"false"}]}]}]}]}',
     ],
   ])('is read from %s', (text) => {
     expect(read(text)).toEqual([
@@ -23,7 +23,7 @@ describe('audit', () => {
         type: 'file',
         path: 'to/disk/',
         description: 'd',
-        options: { file_path: '/a', mode: expect.stringMatching(/^(416|0640)$/), log_raw: 'false' },
+        options: { file_path: '/a', mode: '0640', log_raw: 'false' },
         local: false,
       },
     ])
@@ -46,6 +46,8 @@ describe('audit', () => {
     ['audit "file" "/" {}', 'audit needs a path'],
     ['audit "file" "a" { options = 1 }', '"options" must be a block'],
     ['audit "file" "a" { options { file_path = ["x"] } }', '"file_path" must be a string, a number, true or false'],
+    ['audit "file" "a" { options { mode = 0640 } }', '"mode" must be an octal mode in quotes'],
+    ['{"audit":{"file":{"a":{"options":{"mode":640}}}}}', '"mode" must be an octal mode in quotes'],
     ['audit "file" "a" { local = "x" }', '"local" must be true or false'],
     ['audit "file" "a" { description = 1 }', '"description" must be a string'],
     ['audit = 1', '"audit" must be a block'],

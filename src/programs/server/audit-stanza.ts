@@ -71,6 +71,9 @@ function optionsOf(item: HclItem): Record<string, string> {
   return Object.fromEntries(
     Object.entries(members(value)).map(([name, option]) => {
       const text = plainText(option.value)
+      // HCL's 0640 is the number 416, which read as octal would be 0416: a file for everyone.
+      if (name === 'mode' && typeof option.value !== 'string')
+        throw new HclError('"mode" must be an octal mode in quotes, such as "0640"', option)
       if (text === undefined) throw new HclError(`"${name}" must be a string, a number, true or false`, option)
       return [name, text]
     }),

@@ -86,6 +86,9 @@ export function createBuiltins({ options, nouns, seal, stopping }: BuiltinsOptio
   ]
 }
 
+/** Shown as Vault does; built-in mounts see all headers. */
+const passed: Readonly<Record<string, readonly string[]>> = { system: ['Accept'], identity: ['Authorization'] }
+
 /** The same on every node and never in storage. */
 function builtinInfo(
   namespace: NamespaceInfo,
@@ -100,7 +103,8 @@ function builtinInfo(
   return {
     path,
     class: isAuth ? 'auth' : 'secret',
-    type,
+    // As Vault names them; scripts tell by it whose they are.
+    type: root ? type : `ns_${type}`,
     description,
     accessor: `${isAuth ? 'auth_' : ''}${type}_${root ? `0000000${number}` : hash.slice(0, 8)}`,
     uuid: root
@@ -109,6 +113,6 @@ function builtinInfo(
     local: type === 'cubbyhole',
     sealWrap: type === 'system',
     options: null,
-    config: defaultConfig,
+    config: { ...defaultConfig, passthroughRequestHeaders: passed[type] ?? [] },
   }
 }

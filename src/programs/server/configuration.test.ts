@@ -119,7 +119,18 @@ telemetry { prometheus_retention_time = "30s" }
       'listener "tcp" { tls_disable = true\n color = 1 }',
       'unknown key "color" in listener "tcp"; accepted are address,',
     ],
-    ['listener "unix" {}', 'listener "unix" is not supported: only "tcp" is'],
+    ['listener "udp" {}', 'listener "udp" is not supported: "tcp" and "unix" are'],
+    ['listener "unix" {}', 'listener "unix" needs an address: the path of its socket'],
+    ['listener "unix" { address = "coffer.sock" }', '"address" must be an absolute path of at most 107 bytes'],
+    ['listener "unix" { address = "/s"\n socket_mode = "rw" }', '"socket_mode" must be an octal mode such as "660"'],
+    // HCL's number for it is 432, octal digits that would let everyone connect.
+    ['listener "unix" { address = "/s"\n socket_mode = 0660 }', '"socket_mode" must be'],
+    [
+      'listener "unix" { address = "/s"\n socket_user = "a:b" }',
+      '"socket_user" must be the name or the number of a user',
+    ],
+    ['listener "unix" { address = "/s"\n tls_cert_file = "/x" }', 'unknown key "tls_cert_file" in listener "unix"'],
+    ['default_max_request_duration = "-1s"', '"default_max_request_duration" must be a duration'],
     ['listener "tcp" { address = "127.0.0.1:1" }', 'needs tls_cert_file and tls_key_file, or tls_disable = true'],
     ['listener "tcp" { address = "nowhere" }', '"nowhere" is not an address of the form host:port'],
     ['listener "tcp" { address = 1 }', '"address" must be a string'],
@@ -144,7 +155,7 @@ telemetry { prometheus_retention_time = "30s" }
 
   it.each([
     ['', 'a storage block is missing'],
-    ['storage "raft" {}', 'storage "raft" is not supported: "lmdb" and "inmem" are'],
+    ['storage "raft" {}', 'storage "raft" is not supported: "lmdb", "postgresql" and "inmem" are'],
     ['storage "lmdb" {}', 'storage "lmdb" needs a path'],
     ['storage "lmdb" { path = "/x"\n min_free = "much" }', '"min_free" must be a size'],
   ])('%j: %s', (text, error) => expect(() => parseConfiguration(text)).toThrow(error))
@@ -157,6 +168,19 @@ telemetry { prometheus_retention_time = "30s" }
       storage: { type: 'inmem' },
       listeners: [{ type: 'tcp', config: { address: '127.0.0.1:8200', tls_disable: true } }],
     })
+    expect(sanitizedConfig(config)).not.toHaveProperty('seals')
+  })
+
+  it('shows the kinds of its seals and none of their settings', () => {
+    const config = parseConfiguration(`${base}
+      seal "awskms" { kms_key_id = "k" access_key = "a" secret_key = "canary" }
+      seal "static" { current_key_id = "a" current_key = "canary" disabled = true }`)
+    const shown = sanitizedConfig(config)
+    expect(shown['seals']).toEqual([
+      { type: 'awskms', disabled: false },
+      { type: 'static', disabled: true },
+    ])
+    expect(JSON.stringify(shown)).not.toContain('canary')
   })
 })
 
@@ -174,11 +198,12 @@ describe('a listener', () => {
     const body = `tls_disable = true
       custom_response_headers {
         "default" = { "Strict-Transport-Security" = ["max-age=1", "includeSubDomains"] }
-        "4xx" = { "X-No" = ["no"] }
+        "4xx" = { "X-No" = ["no"], "cache-CONTROL" = ["public"] }
       }`
     expect(listener(body)?.customHeaders).toEqual({
       default: { 'Strict-Transport-Security': 'max-age=1; includeSubDomains' },
-      '4xx': { 'X-No': 'no' },
+      // As the server names its own, which then stays.
+      '4xx': { 'X-No': 'no', 'Cache-Control': 'public' },
     })
   })
 
@@ -213,7 +238,66 @@ describe('a listener', () => {
     })
   })
 
+  it('has limits of its own for what a request may take, by the names of Vault and OpenBao', () => {
+    const body = `tls_disable = true\n max_request_duration = "5s"\n http_write_timeout = "10s"
+      max_request_json_memory = "1MiB"\n max_request_json_strings = 100\n max_json_depth = 5
+      max_json_string_value_length = 50\n max_json_object_entry_count = "7"\n max_json_array_element_count = 8`
+    expect(listener(body)).toMatchObject({
+      requests: {
+        durationMs: 5000,
+        json: { maxBytes: 1_048_576, maxStrings: 100, maxDepth: 5, maxStringLength: 50 },
+        maxMembers: 7,
+        maxElements: 8,
+      },
+      timeouts: { writeMs: 10_000 },
+    })
+    expect(listener('tls_disable = true\n max_request_size = 64MiB'.replace('64MiB', '"64MiB"'))).toMatchObject({
+      maxRequestBytes: 67_108_864,
+      requests: { json: { maxBytes: 67_108_864 } },
+    })
+  })
+
+  it('takes 0 for the default of a limit, as Vault does', () => {
+    const zero = `tls_disable = true\n max_request_size = 0\n max_request_duration = 0\n http_write_timeout = "0"
+      max_request_json_strings = 0\n max_request_json_memory = 0`
+    expect(listener(zero)).toEqual(plainListener)
+  })
+
+  it('takes the time of its requests from the top level, unless it says its own', () => {
+    const of = (body: string) =>
+      parseConfiguration(
+        `${base}default_max_request_duration = "20s"\nlistener "tcp" {\n tls_disable = true\n${body}\n}`,
+      )
+    expect(of('').listeners[0]?.requests).toEqual({ durationMs: 20_000 })
+    expect(of('max_request_duration = "3s"').listeners[0]?.requests).toEqual({ durationMs: 3000 })
+    expect(sanitizedConfig(of(''))).toMatchObject({ default_max_request_duration: 20 })
+  })
+
+  it('may be a socket of the file system', () => {
+    const text = `${base}listener "unix" {
+      address = "/run/coffer.sock"\n socket_mode = "0660"\n socket_user = 1000\n socket_group = "adm"\n max_request_size = 10\n}`
+    const config = parseConfiguration(text)
+    expect(config.listeners[0]).toEqual({
+      ...plainListener,
+      host: '',
+      port: 0,
+      unix: { path: '/run/coffer.sock', mode: 0o660, user: '1000', group: 'adm' },
+      maxRequestBytes: 10,
+      requests: { json: { maxBytes: 10 } },
+    })
+    expect(sanitizedConfig(config)).toMatchObject({
+      listeners: [{ type: 'unix', config: { address: '/run/coffer.sock' } }],
+    })
+  })
+
   it.each([
+    ['max_request_size = -1', '"max_request_size" is -1: there is always a limit here'],
+    ['max_request_json_strings = "-5"', '"max_request_json_strings" is -5: there is always a limit here'],
+    ['max_json_depth = 5000', '"max_json_depth" is 5000; at most 1000 are accepted'],
+    ['max_request_duration = "never"', '"max_request_duration" must be a duration'],
+    ['chroot_namespace = "team"', '"chroot_namespace" in listener "tcp" is not supported'],
+    ['max_json_token = 5', '"max_json_token" in listener "tcp" is not supported'],
+    ['socket_mode = "600"', 'unknown key "socket_mode" in listener "tcp"'],
     ['x_forwarded_for_authorized_addrs = "proxy"', 'must hold addresses or blocks'],
     ['x_forwarded_for_hop_skips = 1', '"x_forwarded_for_hop_skips" needs x_forwarded_for_authorized_addrs'],
     ['x_forwarded_for_authorized_addrs = "::1"\n x_forwarded_for_hop_skips = -1', 'must be a whole number'],
@@ -233,6 +317,7 @@ describe('a listener', () => {
   })
 
   it.each([
+    ['tls_min_version = "tls13"\n tls_max_version = "tls12"', '"tls_max_version" must be greater than or equal to'],
     ['tls_min_version = "tls10"', '"tls_min_version" must be one of tls12, tls13'],
     ['tls_cipher_suites = "TLS_RSA_WITH_RC4_128_SHA"', '"tls_cipher_suites" holds "TLS_RSA_WITH_RC4_128_SHA"'],
     ['tls_require_and_verify_client_cert = true', 'needs tls_client_ca_file'],

@@ -10,14 +10,17 @@ import { HclError, type HclItem, type HclObject } from '../../lib/hcl/tree.ts'
 import type { UserLockout } from '../../server/contracts/request.ts'
 import { type LogLevel, parseLogLevel } from '../../server/telemetry/log-control.ts'
 import { type AuditStanza, readAuditStanzas } from './audit-stanza.ts'
+import { durationLimitOf } from './configuration/listener-limits.ts'
 import { type ListenerConfig, readListeners } from './configuration/listener-stanza.ts'
 import { boolOf, checkSettings, durationOf, listOf, oneOf, textOf } from './configuration/settings.ts'
 import { readStorage, type StorageConfig } from './configuration/storage-stanza.ts'
 import { readTelemetry, type TelemetryConfig } from './configuration/telemetry-stanza.ts'
 import { adding, stanzas, topLevel } from './configuration/top-level.ts'
 import { readUserLockouts } from './configuration/user-lockout-stanza.ts'
+import { readWorkers } from './configuration/workers-setting.ts'
 import { type FirstRequest, readInitialize } from './seal/initialize-stanza.ts'
 import { readSealStanzas, type SealStanzas } from './seal/seal-stanza.ts'
+import { readSnapshots, type SnapshotPlan } from './snapshots/snapshots-stanza.ts'
 
 export type { LogLevel } from '../../server/telemetry/log-control.ts'
 export type { ListenerConfig } from './configuration/listener-stanza.ts'
@@ -55,6 +58,12 @@ export interface ServerConfig {
   readonly defaultTtlMs: number
   readonly maxTtlMs: number
   readonly shutdownMs: number
+  /** Backups that the server takes by itself; absent: none. */
+  readonly snapshots?: SnapshotPlan
+  /** Processes that serve; absent: the server is one process. */
+  readonly workers?: number | 'auto'
+  /** How long a request may take where its listener does not say; absent: 90 s. */
+  readonly maxRequestMs?: number
   /** What was given and has no effect. */
   readonly warnings: readonly string[]
 }
@@ -68,10 +77,24 @@ const dayMs = 86_400_000
 
 /** Files and folders, in order; in a folder every *.hcl and *.json by name. A setting of a later one wins, listeners add up. */
 export function readConfiguration(paths: readonly string[]): ServerConfig {
+  return configurationOf(readTexts(paths))
+}
+
+/** As a file was when it was read. */
+export interface ConfigurationText {
+  readonly file: string
+  readonly text: string
+}
+
+export function readTexts(paths: readonly string[]): ConfigurationText[] {
   const files = paths.flatMap(filesAt)
-  const documents = files.map((file) => inFile(file, () => parseDocument(readText(file))))
   if (files.length === 0) throw new ConfigurationError(`there is no *.hcl or *.json file in ${paths.join(', ')}`)
-  return inFile(files.join(', '), () => interpret(merge(documents)))
+  return files.map((file) => ({ file, text: readText(file) }))
+}
+
+export function configurationOf(texts: readonly ConfigurationText[]): ServerConfig {
+  const documents = texts.map(({ file, text }) => inFile(file, () => parseDocument(text)))
+  return inFile(texts.map(({ file }) => file).join(', '), () => interpret(merge(documents)))
 }
 
 function filesAt(path: string): string[] {
@@ -142,14 +165,18 @@ function interpret(document: Document): ServerConfig {
   const settings = members(plain(document))
   const { listeners, warnings: ofListeners } = readListeners(document)
   const { telemetry, warnings: ofTelemetry } = readTelemetry(document)
+  const { storage, warnings: ofStorage } = readStorage(document)
   const maxTtlMs = durationOf(settings['max_lease_ttl']) ?? 32 * dayMs
   const defaultTtlMs = durationOf(settings['default_lease_ttl']) ?? Math.min(maxTtlMs, 32 * dayMs)
   if (defaultTtlMs > maxTtlMs && settings['default_lease_ttl']) {
     throw new HclError('default_lease_ttl is longer than max_lease_ttl', settings['default_lease_ttl'])
   }
+  const snapshots = readSnapshots(document)
+  const maxRequestMs = durationLimitOf(settings['default_max_request_duration'])
   return {
-    listeners,
-    storage: readStorage(document),
+    listeners: listeners.map((listener) => withDuration(listener, maxRequestMs)),
+    ...(maxRequestMs === undefined ? {} : { maxRequestMs }),
+    storage,
     seals: readSealStanzas(document),
     initialize: readInitialize(document),
     auditDirectories: listOf(settings['audit_file_directories']),
@@ -167,9 +194,14 @@ function interpret(document: Document): ServerConfig {
     defaultTtlMs,
     maxTtlMs,
     shutdownMs: durationOf(settings['shutdown_timeout']) ?? 10_000,
-    warnings: [...document.warnings, ...ofListeners, ...ofTelemetry, ...checkSwitches(settings)],
+    ...(snapshots ? { snapshots } : {}),
+    ...(settings['workers'] ? { workers: readWorkers(settings['workers']) } : {}),
+    warnings: [...document.warnings, ...ofListeners, ...ofTelemetry, ...ofStorage, ...checkSwitches(settings)],
   }
 }
+
+const withDuration = (listener: ListenerConfig, durationMs: number | undefined): ListenerConfig =>
+  durationMs === undefined ? listener : { ...listener, requests: { durationMs, ...listener.requests } }
 
 const given = <K extends string>(name: K, text: string | undefined): { [N in K]?: string } =>
   text ? ({ [name]: text } as { [N in K]?: string }) : {}

@@ -19,7 +19,7 @@ import { Removals } from './removals.ts'
 import { Ticks } from './ticks.ts'
 
 export interface HousekeepingOptions {
-  readonly backend: StorageBackend
+  readonly backend: Pick<StorageBackend, 'lead'>
   readonly barrier: Barrier
   readonly due: DueIndex
   readonly namespaces: NamespaceTable
@@ -33,6 +33,8 @@ export interface HousekeepingOptions {
   /** A node that nobody asks anything forgets its keys as well when the cluster is sealed. */
   readonly sealChanged: () => void
   readonly removeNamespace: (row: NamespaceRow, signal: AbortSignal) => Promise<void>
+  /** Backups by a schedule; absent: none is configured. */
+  readonly scheduledSnapshots?: { run(signal: AbortSignal): void; idle(): Promise<void> } | undefined
   readonly clock: Clock
   readonly log: Logger
 }
@@ -63,7 +65,10 @@ export class Housekeeping {
     this.#done = Promise.all([
       backend
         .lead(
-          (fence, leading) => lead(this.#options, fence, leading).finally(() => this.#options.due.idle()),
+          (fence, leading) =>
+            lead(this.#options, fence, leading).finally(() =>
+              Promise.all([this.#options.due.idle(), this.#options.scheduledSnapshots?.idle()]),
+            ),
           stop.signal,
         )
         .catch(quiet('housekeeping stopped')),
@@ -102,6 +107,7 @@ async function lead(options: HousekeepingOptions, fence: Check, signal: AbortSig
   const work = {
     revocations: () => revocation.resume(guard, signal),
     removals: () => removals.run(signal),
+    snapshots: async () => options.scheduledSnapshots?.run(signal),
     ticks: () => ticks.run(fence, signal),
     due: async () => {
       for (;;) {

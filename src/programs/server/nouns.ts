@@ -6,9 +6,10 @@ import type { Tx } from '../../server/contracts/secret-storage.ts'
 import { EventHub } from '../../server/faces/sys/events/event-hub.ts'
 import { VersionHistory } from '../../server/faces/sys/operations/catalog/version-history.ts'
 import { HttpSettings } from '../../server/faces/sys/operations/settings/http-settings.ts'
+import { expireIdentityRows } from '../../server/identity/expiring-rows.ts'
 import { IdentityStore } from '../../server/identity/identity-store.ts'
-import { expireMfaRows } from '../../server/identity/mfa/expiry.ts'
 import { MfaStore } from '../../server/identity/mfa/mfa-store.ts'
+import { OidcProvider } from '../../server/identity/oidc/provider/oidc-provider.ts'
 import { DueIndex } from '../../server/leases/due-index.ts'
 import { LeaseStore } from '../../server/leases/lease-store.ts'
 import { LockoutStore } from '../../server/lockout/lockout-store.ts'
@@ -29,6 +30,13 @@ import { TokenRevocation } from '../../server/tokens/token-revocation.ts'
 import { TokenStore } from '../../server/tokens/token-store.ts'
 import { Wrappings } from '../../server/wrapping/wrapping.ts'
 import type { CoreOptions } from './core.ts'
+import {
+  measureIdentity,
+  measureLeases,
+  measurePolicies,
+  measureRevocations,
+  measureTokens,
+} from './node/measured-nouns.ts'
 import { nodeOperations } from './node/operations.ts'
 import { leaseCounter } from './quotas/lease-counter.ts'
 
@@ -36,6 +44,7 @@ import { leaseCounter } from './quotas/lease-counter.ts'
 export interface OwnNouns extends NamespaceNouns {
   readonly identity: IdentityStore
   readonly mfa: MfaStore
+  readonly oidcProvider: OidcProvider
 }
 
 export type Nouns = ReturnType<typeof createNouns>
@@ -45,14 +54,17 @@ export function createNouns(options: CoreOptions, builtins: (own: OwnNouns) => r
   const { backend, clock, random, log, ttl, outbound, types } = options
   const barrier = new Barrier({ backend, clock, random, log })
   const rows = barrier
+  const { group } = options
   const events = new EventHub({ random })
   const due = new DueIndex(rows.view(`ns/${rootNamespace.id}/`), clock)
-  expireMfaRows({ rows, due })
+  expireIdentityRows({ rows, due })
   const tokens = new TokenStore({ rows, due, random })
   const presented = new PresentedTokens()
-  const denials = new Denials()
+  const denials = new Denials(group ? { elsewhere: (id) => group.findDenial(id) } : {})
   const operations = options.operations ?? nodeOperations({ clock })
-  const { auditDevices: devices, node } = options
+  const { auditDevices: devices } = options
+  // Each process has chains of its own.
+  const node = group ? `${options.node}/${group.facts.number}` : options.node
   const broker = new AuditBroker({ rows, clock, random, log, devices, node, metrics: operations.metrics })
   const httpSettings = new HttpSettings({ rows })
   const versionHistory = new VersionHistory({ rows, version: options.version, cofferVersion: options.cofferVersion })
@@ -80,14 +92,20 @@ export function createNouns(options: CoreOptions, builtins: (own: OwnNouns) => r
     })
     const policies = new PolicyStore({ rows, namespace: info, clock })
     const mountOf = (accessor: string) => mounts.known.mounts.find((mount) => mount.info.accessor === accessor)?.info
-    const identity = new IdentityStore({ rows, namespace: info, clock, random, log, mountOf })
+    const identity = new IdentityStore({
+      ...{ rows, namespace: info, clock, random, log, mountOf },
+      apiAddress: options.apiAddress ?? (() => ''),
+    })
+    const oidcProvider = new OidcProvider({ rows, namespace: info, random, due, identity })
     const mfa = new MfaStore({
       ...{ rows, namespace: info, random, due, identity },
       authMounts: () => mounts.known.mounts.flatMap((mount) => (mount.info.class === 'auth' ? [mount.info] : [])),
       above: () => namespaces.known.above(info.path).map((outer) => nounsOf(outer).mfa),
       below: () => namespaces.known.below(info.path, true).map(({ id, path }) => nounsOf({ id, path }).mfa),
     })
-    const made: OwnNouns = { info, mounts, policies, identity, mfa }
+    measurePolicies(policies, operations.telemetry)
+    measureIdentity(identity, operations.telemetry)
+    const made: OwnNouns = { info, mounts, policies, identity, mfa, oidcProvider }
     own.set(info.id, made)
     return made
   }
@@ -95,13 +113,18 @@ export function createNouns(options: CoreOptions, builtins: (own: OwnNouns) => r
     const info = namespaces.known.byId(namespaceId) ?? (await namespaces.load()).byId(namespaceId)
     return info && nounsOf(info).mounts.find(uuid)
   }
-  const quotas = new QuotaStore({ rows, clock, random, violated: () => operations.metrics.quotaViolation.add() })
+  const quotas = new QuotaStore({
+    ...{ rows, clock, random },
+    violated: () => operations.metrics.quotaViolation.add(),
+    ...(group ? { limiter: group.limiter } : {}),
+  })
   const { stanzas = {}, disabled = false } = options.userLockout ?? {}
   const lockout = new LockoutStore({ rows, due, log, stanzas, disabled })
   const checkMount = (info: NamespaceInfo, tx: Tx, mount: Mount) => nounsOf(info).mounts.check(tx, mount)
   const leases = new LeaseStore({
     ...{ rows, due, mountOf, checkMount, random, log, ttl, clock },
     counts: { admitLease: (...asked) => leaseCounts.admitLease(...asked) },
+    revoking: measureRevocations(operations.telemetry),
   })
   const leaseCounts = new LeaseQuotas({
     quotas,
@@ -109,6 +132,12 @@ export function createNouns(options: CoreOptions, builtins: (own: OwnNouns) => r
     violated: () => operations.metrics.quotaLeaseViolation.add(),
   })
   const revocation = new TokenRevocation({ rows, tokens, leases, due, random })
+  measureLeases(leases, operations.telemetry)
+  measureTokens({
+    ...{ tokens, revocation, telemetry: operations.telemetry },
+    namespaceOf: (id) => namespaces.known.byId(id),
+    mountOf: (id, uuid) => own.get(id)?.mounts.known.mounts.find((mount) => mount.info.uuid === uuid)?.info,
+  })
   const wrappings = new Wrappings({ rows, tokens })
   const authority = new Authority({
     rows,

@@ -33,11 +33,17 @@ export class Attempt implements Tx {
     return bytes && parseRow(view.prefix + key, bytes, schema)
   }
 
-  async getBytes(view: SecretStorage, key: string): Promise<Uint8Array | undefined> {
+  /** No more than one promise where the row is at hand, which it is for nearly all. */
+  getBytes(view: SecretStorage, key: string): Promise<Uint8Array | undefined> {
     const storageKey = view.prefix + key
     const write = this.#writes.get(storageKey)
-    if (write) return write.kind === 'remove' ? undefined : write.value
-    return (await this.#read(storageKey))?.value
+    if (write) return Promise.resolve(write.kind === 'remove' ? undefined : write.value)
+    const { seed } = this.#options
+    if (!this.#reads.has(storageKey)) {
+      if (!seed.has(storageKey)) return this.#fetch(storageKey)
+      this.#reads.set(storageKey, seed.get(storageKey))
+    }
+    return Promise.resolve(this.#reads.get(storageKey)?.value)
   }
 
   create(view: SecretStorage, key: string, value: Json | Uint8Array): void {
@@ -95,13 +101,11 @@ export class Attempt implements Tx {
     return keys
   }
 
-  async #read(key: string): Promise<Stored | undefined> {
-    if (this.#reads.has(key)) return this.#reads.get(key)
-    const { seed, read } = this.#options
-    const row = seed.has(key) ? seed.get(key) : await read(key)
+  async #fetch(key: string): Promise<Uint8Array | undefined> {
+    const row = await this.#options.read(key)
     // Of two reads side by side the first to come back counts for both: one row has one version in a commit's checks.
     if (!this.#reads.has(key)) this.#reads.set(key, row)
-    return this.#reads.get(key)
+    return this.#reads.get(key)?.value
   }
 
   #write(key: string, write: Write): void {

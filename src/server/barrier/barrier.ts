@@ -20,6 +20,7 @@ import { EncryptionCount } from './encryption-count.ts'
 import { Keyring, takeKey } from './keyring.ts'
 import { KeyringStore, type OpenKeyring } from './keyring-store.ts'
 import { assertFormat, isReservedRow, plainRows, sealedRow } from './plain-rows.ts'
+import { encodeMark, type RestoredMark } from './restored-mark.ts'
 import { DamagedRow, RowCipher, UnknownTerm } from './row-cipher.ts'
 import { Transactor } from './transact.ts'
 import { View } from './view.ts'
@@ -211,6 +212,19 @@ export class Barrier implements Rows {
     }
   }
 
+  /** Undefined also for a term that must be looked for first. */
+  readNow(keys: readonly ReadKey[]): readonly ReadResult[] | undefined {
+    this.#keys()
+    const found = this.#backend.readNow?.(keys)
+    if (!found) return undefined
+    try {
+      return this.#openAll(keys, found)
+    } catch (error) {
+      if (error instanceof UnknownTerm) return undefined
+      throw error
+    }
+  }
+
   async readRow(key: string): Promise<Stored | undefined> {
     const [row] = await this.read([{ key }])
     return row === 'same' ? undefined : row
@@ -251,12 +265,12 @@ export class Barrier implements Rows {
    * Storage becomes these rows, all or nothing. When it resolves this barrier refuses everything (503) until it is sealed;
    * other nodes forget their keys when they next look. When it rejects nothing has changed, unless with OutcomeUnknown.
    */
-  async replaceAll(rows: Iterable<readonly [string, Stored]>, bytes: number): Promise<void> {
+  async replaceAll(rows: Iterable<readonly [string, Stored]>, bytes: number, mark?: RestoredMark): Promise<void> {
     this.#keys()
     this.#replaced = true
     try {
       if (this.#writing > 0) await new Promise<void>((resolve) => (this.#written = resolve))
-      await this.#backend.replace(withoutNode(rows, commitId(this.#random)), bytes)
+      await this.#backend.replace(withoutNode(rows, commitId(this.#random), mark), bytes)
     } catch (error) {
       if (!(error instanceof OutcomeUnknown)) this.#replaced = false
       throw error
@@ -337,9 +351,13 @@ export class Barrier implements Rows {
 const noVersion = '00000000000000'
 
 /** The rows of a snapshot, and the mark that makes every node forget the keys of the storage before. */
-function* withoutNode(rows: Iterable<readonly [string, Stored]>, id: string): Generator<readonly [string, Stored]> {
+function* withoutNode(
+  rows: Iterable<readonly [string, Stored]>,
+  id: string,
+  mark: RestoredMark | undefined,
+): Generator<readonly [string, Stored]> {
   for (const row of rows) if (row[0] !== plainRows.leader && row[0] !== sealedRow) yield row
-  yield [sealedRow, { value: Buffer.from(JSON.stringify({ format: 1, restored: id })), version: id }]
+  yield [sealedRow, { value: encodeMark(id, mark), version: id }]
 }
 
 /** A keyring that was read before a rotation may come back after it. */

@@ -82,7 +82,7 @@ export class RowCipher {
   /** Throws DamagedRow or UnknownTerm. */
   open(storageKey: string, stored: Stored): Uint8Array {
     const { value, version } = stored
-    const row = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+    const row = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
     if (row.length < rowOverheadBytes) throw new DamagedRow(storageKey, 'it is too short')
     if (row[0] !== rowFormat) throw new DamagedRow(storageKey, `it has format ${row[0]}, not ${rowFormat}`)
     const key = this.#subkey(row, storageKey)

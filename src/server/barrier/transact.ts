@@ -39,7 +39,11 @@ export class Transactor {
         const attempt = new Attempt({ read, isReserved, seed: fresh ? noSeed : seed })
         const outcome = await this.#run(run, attempt)
         if (outcome) {
-          if (await this.#mustWait(attempt, held)) continue
+          const waiting = this.#mustWait(attempt, held)
+          if (waiting) {
+            await waiting
+            continue
+          }
           if (await this.#commit(attempt)) return outcome.result
         }
         attempts += 1
@@ -63,15 +67,14 @@ export class Transactor {
     }
   }
 
-  /** Takes the keys that the attempt contends for; true when it waited for someone, and what the attempt read is old. */
-  async #mustWait(attempt: Attempt, held: Set<string>): Promise<boolean> {
+  /** Takes the keys that the attempt contends for. A promise when it must wait for someone: what the attempt read is old then. */
+  #mustWait(attempt: Attempt, held: Set<string>): Promise<void> | undefined {
     const missing = attempt.contendedKeys().filter((key) => !held.has(key))
     const free = this.#queue.tryAcquire(missing)
     // Otherwise what is held is let go of first, so that nobody holds one key while waiting for another.
     if (!free) this.#queue.release(held)
     for (const key of missing) held.add(key)
-    if (!free) await this.#queue.acquire(held)
-    return !free
+    return free ? undefined : this.#queue.acquire(held)
   }
 
   async #commit(attempt: Attempt): Promise<boolean> {

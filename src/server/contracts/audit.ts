@@ -27,6 +27,8 @@ export interface AuditedAuth {
   readonly tokenTtlMs: number
   readonly tokenIssuedAt: number
   readonly remainingUses: number
+  /** Stands for all the rest but `policyResults` and `remainingUses`: what has the same holder is the same, and its text is made once. */
+  readonly holder?: object
 }
 
 export interface AuditedRequest {

@@ -119,8 +119,17 @@ export type Reply = {
     }
   /** From `leases.issue`, or a renewal (data null). */
   | { readonly kind: 'lease'; readonly data: Json; readonly lease: IssuedLease }
-  /** Only the pipeline mints tokens: it turns the grant into `auth`. `begun`: the login was another request's, and this one finishes it. */
-  | { readonly kind: 'login'; readonly grant: LoginGrant; readonly data?: Json; readonly begun?: BegunLogin }
+  /**
+   * Only the pipeline mints tokens: it turns the grant into `auth`. `begun`: the login was another request's, and this one finishes it.
+   * `user`: whose failures are forgotten with that; the pipeline fills it in.
+   */
+  | {
+      readonly kind: 'login'
+      readonly grant: LoginGrant
+      readonly data?: Json
+      readonly begun?: BegunLogin
+      readonly user?: string
+    }
   /** Token creation and renewal, which have made or changed their token: the members of `auth`. */
   | { readonly kind: 'auth'; readonly auth: JsonObject; readonly data?: Json }
   /** A complete envelope kept earlier, sent verbatim (unwrap). */

@@ -36,6 +36,8 @@ export interface Tx {
 export interface Rows {
   /** Many rows, one snapshot, one storage query, decrypted; `known` versions answer 'same'. Storage keys as in SecretStorage.prefix + key. */
   read(keys: readonly ReadKey[]): Promise<readonly ReadResult[]>
+  /** The same without a promise, on the path of each request. Undefined: it must be waited for, so `read` has to be asked. */
+  readNow?(keys: readonly ReadKey[]): readonly ReadResult[] | undefined
   view(prefix: string): SecretStorage
   /**
    * A view that answers these rows (undefined = absent) from what was read, without a further query; its transactions

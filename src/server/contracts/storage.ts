@@ -30,6 +30,8 @@ export interface StorageBackend {
    * `known`: answers 'same' instead of the value while the version still is this one.
    */
   read(keys: readonly ReadKey[]): Promise<readonly ReadResult[]>
+  /** The same without a promise, for storage that is memory of this process. Throws what `read` rejects with. */
+  readNow?(keys: readonly ReadKey[]): readonly ReadResult[]
   /** 'children': names below prefix up to and including the next '/', found by seeking, not by reading. Names are relative to prefix, in UTF-8 byte order. */
   list(prefix: string, page: ListPage): Promise<string[]>
   /** All or nothing. A version mismatch or an existing `create` key is 'conflict'. Throws OutcomeUnknown, StorageFull, StorageDown. */

@@ -27,6 +27,17 @@ async function send(options: Partial<GuardOptions>, more: Partial<HttpRequest> &
   return { ...answer, seen }
 }
 
+describe('what a listener answers itself', () => {
+  it('is known by its path, however that is spelled', async () => {
+    const before: GuardOptions['before'] = (_request, path) =>
+      path === '/v1/sys/metrics' ? Promise.resolve(plain(404, [])) : undefined
+    for (const target of ['/v1/sys/metrics?format=x', '/v1/sys/%6detrics', '/v1/sys%2Fmetrics']) {
+      expect(await send({ before }, { target })).toMatchObject({ status: 404, seen: [] })
+    }
+    expect((await send({ before }, { target: '/v1/%zz' })).body).toBe('handled')
+  })
+})
+
 describe('cross-origin requests', () => {
   const cors = () => rules
 

@@ -5,6 +5,7 @@ import { type CustomHeaders, customHeadersFor } from './custom-headers.ts'
 import type { HttpAnswer } from './envelope.ts'
 import { clientAddress, type ForwardedForRules } from './forwarded-for.ts'
 import { type Handler, type HttpRequest, plain } from './handler.ts'
+import { parseTarget } from './target.ts'
 
 export interface GuardOptions {
   readonly customHeaders?: CustomHeaders
@@ -73,4 +74,14 @@ function headersOf({ rawHeaders }: HttpRequest, name: string): string[] {
   return values
 }
 
-const pathOf = (target: string) => target.split('?', 1)[0] ?? ''
+/** Decoded as the handler decodes it, so that no path has another spelling; what cannot be decoded the handler refuses. */
+function pathOf(target: string): string {
+  const path = target.split('?', 1)[0] ?? ''
+  if (!path.includes('%')) return path
+  try {
+    return parseTarget(path).path
+  } catch (error) {
+    if (error instanceof Refusal) return path
+    throw error
+  }
+}

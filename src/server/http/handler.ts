@@ -3,6 +3,7 @@
 import { parseGoBool } from '../../lib/go-bool.ts'
 import { Refusal, type Verb } from '../contracts/request.ts'
 import type { Incoming } from '../pipeline/exchange.ts'
+import type { RequestLimits } from '../pipeline/input/request-limits.ts'
 import type { Pipeline } from '../pipeline/pipeline.ts'
 import { type HttpAnswer, writeAnswer } from './envelope.ts'
 import { type Headers, readHeaders, tokenOf, wrapTtlOf } from './headers.ts'
@@ -19,6 +20,8 @@ export interface HttpRequest {
   readonly body?: Uint8Array
   /** Instead of `body`, for targets that `takesStream` names. */
   readonly stream?: AsyncIterable<Uint8Array>
+  /** Of the listener that it came through. */
+  readonly limits?: RequestLimits
   readonly onGone?: (listener: () => void) => void
 }
 
@@ -71,7 +74,8 @@ function readRequest(request: HttpRequest): Incoming | HttpAnswer {
     wrapTtlMs: wrapTtlOf(headers),
     remote: request.remote,
     ...bodyOf(request),
-    ...(request.onGone ? { onGone: request.onGone } : {}),
+    limits: request.limits,
+    onGone: request.onGone,
   }
 }
 

@@ -4,9 +4,9 @@ import { Refusal } from '../contracts/request.ts'
 
 export type Headers = Readonly<Record<string, string | undefined>>
 
-const single = new Set(['x-vault-token', 'x-vault-namespace', 'authorization', 'x-vault-wrap-ttl'])
+const single = new Set(['host', 'x-vault-token', 'x-vault-namespace', 'authorization', 'x-vault-wrap-ttl'])
 
-/** Refuses (400) repeated credentials; a name and its value alternate in `raw`. */
+/** Refuses (400) repeated credentials and hosts (RFC 9112, 3.2); a name and its value alternate in `raw`. */
 export function readHeaders(raw: readonly string[]): Headers {
   const headers: Record<string, string> = Object.create(null)
   for (let i = 0; i < raw.length; i += 2) {

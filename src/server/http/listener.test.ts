@@ -122,6 +122,28 @@ describe('verbs that node:http does not know', () => {
 })
 
 describe('limits', () => {
+  it.each(['gzip, chunked', 'identity, chunked', 'chunked, chunked'])(
+    'a body coded as %s is refused, never read as it is',
+    async (coding) => {
+      send(`POST /v1/a HTTP/1.1\r\n${host}Transfer-Encoding: ${coding}\r\n\r\n2\r\n{}\r\n0\r\n\r\n`)
+      expect((await answers(1))[0]).toMatch(/^HTTP\/1\.1 (?:400|501) /)
+      expect(seen).toEqual([])
+    },
+  )
+
+  it('a chunked body is read, however that is spelled', async () => {
+    send(`POST /v1/a HTTP/1.1\r\n${host}Transfer-Encoding: Chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`)
+    await answers(1)
+    expect(Buffer.from(seen[0]?.body ?? []).toString()).toBe('{}')
+  })
+
+  it('leave no header out: what a proxy adds comes last', async () => {
+    send(`GET /v1/a HTTP/1.1\r\n${host}${'A: b\r\n'.repeat(5000)}X-Forwarded-For: 10.0.0.9\r\n\r\n`)
+    await answers(1)
+    expect(seen[0]?.rawHeaders.slice(-2)).toEqual(['X-Forwarded-For', '10.0.0.9'])
+    expect(seen[0]?.rawHeaders).toHaveLength(10_004)
+  })
+
   it('a body that says it is too large is 413 and the connection ends', async () => {
     send(`POST /v1/a HTTP/1.1\r\n${host}Content-Length: 1001\r\n\r\n`)
     const [answer] = await answers(1)

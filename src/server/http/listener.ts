@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import type { TlsOptions } from 'node:tls'
 import type { HttpAnswer } from './envelope.ts'
 import { type Handler, type HttpRequest, plain, takesStream } from './handler.ts'
+import { listenOnSocket, type UnixSocket } from './unix-socket.ts'
 import { watchVerbs } from './verbs.ts'
 
 export interface ListenerOptions {
@@ -13,9 +14,13 @@ export interface ListenerOptions {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
+  /** Instead of host and port. */
+  readonly unix?: UnixSocket
   /** PEM; absent: plain HTTP. */
   readonly tls?: ListenerTls
   readonly maxBodyBytes?: number
+  /** A request's connection is cut when nothing moved on it for so long; absent: never. */
+  readonly writeTimeoutMs?: number
   /** What differs from the usual limits. */
   readonly server?: Pick<ServerOptions, 'requestTimeout' | 'headersTimeout' | 'keepAliveTimeout'>
 }
@@ -26,7 +31,7 @@ export type ListenerTls = { readonly cert: string; readonly key: string } & Pick
 >
 
 export interface Listener {
-  /** "https://127.0.0.1:8200" */
+  /** "https://127.0.0.1:8200" or "unix:///run/coffer.sock" */
   readonly address: string
   /** New certificates for connections from now on. */
   setTls(tls: ListenerTls): void
@@ -40,27 +45,43 @@ const limits: ServerOptions = {
   maxHeaderSize: 64 * 1024,
   keepAliveTimeout: 60_000,
   requestTimeout: 120_000,
+  // We refuse such a request ourselves: behind Node's refusal the next one of the connection would still be carried out.
+  requireHostHeader: false,
   // Subscribers that vanished without a word.
   keepAlive: true,
   keepAliveInitialDelay: 30_000,
 }
 
+/** Node refuses to start when headers may take longer than all, and looks every 30 s at what takes too long. */
+function withinLimits(own: ServerOptions): ServerOptions {
+  const { requestTimeout = 0, headersTimeout = 60_000 } = own
+  const forHeaders = requestTimeout > 0 ? Math.min(headersTimeout, requestTimeout) : headersTimeout
+  const shortest = Math.min(...[requestTimeout, forHeaders].filter((ms) => ms > 0))
+  return {
+    ...own,
+    headersTimeout: forHeaders,
+    connectionsCheckingInterval: Math.min(30_000, Math.max(500, shortest / 2)),
+  }
+}
+
 /** Resolves when it listens; rejects when it can't. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { tls } = options
-  const own = { ...limits, ...options.server }
+  const own = withinLimits({ ...limits, ...options.server })
   const secure = tls ? createTlsServer({ ...own, minVersion: 'TLSv1.2', ...tls }) : undefined
   const server: Server = secure ?? createServer(own)
   const streams = attach(server, secure ? 'secureConnection' : 'connection', options)
   let closing = false
   server.on('upgrade', (_request, socket) => closing && socket.destroy())
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port, options.host, resolve)
-  })
-  const { address, port, family } = server.address() as AddressInfo
+  if (options.unix) await listenOnSocket(server, options.unix)
+  else {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(options.port, options.host, resolve)
+    })
+  }
   return {
-    address: `${secure ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    address: addressOf(server.address(), secure !== undefined),
     setTls: (next) => secure?.setSecureContext({ minVersion: 'TLSv1.2', ...next }),
     close: async (grace) => {
       closing = true
@@ -75,16 +96,46 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   }
 }
 
+function addressOf(bound: AddressInfo | string | null, secure: boolean): string {
+  if (bound === null || typeof bound === 'string') return `unix://${bound ?? ''}`
+  const { address, port, family } = bound
+  return `${secure ? 'https' : 'http'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+}
+
 /** Answers what arrives on a server's connections; the result are the open streams. */
 export function attach(
   server: Server,
   event: 'connection' | 'secureConnection',
   options: Attached,
 ): ReadonlySet<Duplex> {
+  // Node would drop those above 2,000 without a word, a proxy's X-Forwarded-For among them; their bytes are limited.
+  server.maxHeadersCount = 0
   const methodOf = watchVerbs(server, event)
   const streams = new Set<Duplex>()
+  const ending = new Set<Duplex>()
+  const refuse = (status: number, why: string, method: string, request: IncomingMessage, response: ServerResponse) => {
+    const { socket } = request
+    ending.add(socket)
+    socket.once('close', () => ending.delete(socket))
+    request.resume()
+    response.setHeader('Connection', 'close')
+    write(method, response, plain(status, [why]))
+  }
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    serve(options, methodOf(request), request, response)
+    // Node sets the socket's limit anew when the answer is out.
+    if (options.writeTimeoutMs) response.setTimeout(options.writeTimeoutMs, () => response.destroy())
+    const method = methodOf(request)
+    // The client has been told that this connection ends: nobody would learn what came of it.
+    if (ending.size > 0 && ending.has(request.socket)) return void request.resume()
+    if (request.headers.host === undefined && request.httpVersionMinor > 0) {
+      return refuse(400, 'a request must say its host', method, request, response)
+    }
+    // Node undoes no other coding: what a proxy reads in this body and what we read would differ.
+    const coding = request.headers['transfer-encoding']
+    if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
+      return refuse(501, 'unsupported transfer encoding: only chunked is accepted', method, request, response)
+    }
+    serve(options, method, request, response, refuse)
   })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     streams.add(socket)
@@ -100,9 +151,17 @@ export function attach(
   return streams
 }
 
-type Attached = Pick<ListenerOptions, 'handler' | 'maxBodyBytes'>
+type Attached = Pick<ListenerOptions, 'handler' | 'maxBodyBytes' | 'writeTimeoutMs'>
 
-function serve(options: Attached, method: string, request: IncomingMessage, response: ServerResponse): void {
+type Refuse = (status: number, why: string, method: string, request: IncomingMessage, response: ServerResponse) => void
+
+function serve(
+  options: Attached,
+  method: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  refuse: Refuse,
+): void {
   const send = (body: Uint8Array | undefined) => {
     options
       .handler(requestOf(method, request, body, (listener) => response.once('close', listener)))
@@ -123,12 +182,8 @@ function serve(options: Attached, method: string, request: IncomingMessage, resp
     return
   }
   readBody(request, options.maxBodyBytes ?? defaultMaxBodyBytes, (body) => {
-    if (body) {
-      send(body)
-    } else {
-      response.setHeader('Connection', 'close')
-      write(method, response, plain(413, ['http: request body too large']))
-    }
+    if (body) send(body)
+    else refuse(413, 'http: request body too large', method, request, response)
   })
 }
 
@@ -184,7 +239,7 @@ function requestOf(
     rawHeaders: request.rawHeaders,
     remote: { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 },
     onGone,
-    ...(body ? { body } : {}),
+    body,
   }
 }
 
@@ -195,6 +250,8 @@ function write(method: string, response: ServerResponse, answer: HttpAnswer): vo
     const headers = answer.status === 204 ? answer.headers : { ...answer.headers, 'Content-Length': length }
     response.writeHead(answer.status, headers)
     if (method === 'HEAD' || length === 0) response.end()
+    // As many bytes as characters: ASCII, which Node writes faster when it is told.
+    else if (length === body.length) response.end(body, 'latin1')
     else response.end(body)
     return
   }

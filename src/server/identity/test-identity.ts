@@ -11,6 +11,7 @@ import { openMemory } from '../storage/memory/memory.ts'
 import { IdentityStore } from './identity-store.ts'
 import { MfaStore } from './mfa/mfa-store.ts'
 import type { OidcStore } from './oidc/oidc-store.ts'
+import { OidcProvider } from './oidc/provider/oidc-provider.ts'
 
 export const mounts = ['userpass', 'approle', 'jwt'].map((type) => ({
   path: `auth/${type}/`,
@@ -25,6 +26,7 @@ export interface OpenIdentity {
   readonly clock: FakeClock
   readonly identity: IdentityStore
   readonly oidc: OidcStore
+  readonly oidcProvider: OidcProvider
   readonly mfa: MfaStore
 }
 
@@ -50,14 +52,15 @@ export async function openIdentity(
     apiAddress: () => 'https://vault:8200',
     mountOf: (accessor) => mounts.find((mount) => mount.accessor === accessor),
   })
+  const due = new DueIndex(barrier.view('ns/root/'), clock)
+  const oidcProvider = new OidcProvider({ rows: barrier, namespace, random: systemRandom, due, identity })
   const mfa = new MfaStore({
-    ...{ rows: barrier, namespace, random: systemRandom, identity },
-    due: new DueIndex(barrier.view('ns/root/'), clock),
+    ...{ rows: barrier, namespace, random: systemRandom, identity, due },
     authMounts: () => [],
     above: () => [],
     below: () => [],
   })
-  return { backend, barrier, clock, identity, oidc: identity.oidc, mfa }
+  return { backend, barrier, clock, identity, oidc: identity.oidc, oidcProvider, mfa }
 }
 
 const clockOf = (clock: FakeClock): Clock => ({

@@ -17,6 +17,8 @@ export interface LeaseRevocationOptions {
   readonly clock: Clock
   /** Mounts that are being removed too: their leases still need their handlers. */
   readonly mountOf: (namespaceId: string, uuid: string) => Promise<Mount | undefined>
+  /** Told when a revocation begins, whoever wanted it; never of one that is under way already. */
+  readonly revoking?: (work: Promise<boolean>) => void
 }
 
 const maxAttempts = 6
@@ -58,6 +60,7 @@ export class LeaseRevocation {
     if (running) return running
     const work = this.#revoke(place, signal, guard).finally(() => this.#running.delete(name))
     this.#running.set(name, work)
+    this.#options.revoking?.(work)
     return work
   }
 

@@ -31,6 +31,8 @@ export interface LeaseStoreOptions {
   readonly ttl: SystemTtl
   /** Asked when a lease's row is there already, so that two at once both see each other. */
   readonly counts?: LeaseCounts
+  /** Told when a revocation begins, whoever wanted it; never of one that is under way already. */
+  readonly revoking?: (work: Promise<boolean>) => void
 }
 
 /** Who asks for leases, and below which path. */

@@ -241,6 +241,35 @@ describe('what a namespace has is its own', () => {
     expect((await within('b', 'GET', 'kv/row/secret')).body.data).toEqual({ of: 'b' })
   })
 
+  it('whose leases cannot be revoked yet is in progress, to be seen, and goes when they can', async () => {
+    await policy('b', 'own', 'path "*" { capabilities = ["read"] }')
+    const token = await tokenIn('b', ['own'])
+    expect((await within('b', 'GET', 'kv/creds/stubborn', undefined, token)).status).toBe(200)
+    const { id } = (await server.call('GET', 'sys/namespaces/b')).body.data
+    server.world.failFor = new Set(['stubborn'])
+    const underWay = {
+      status: 200,
+      body: {
+        data: { status: 'in-progress' },
+        warnings: ['not everything in it could be removed yet: this is tried again until it can'],
+      },
+    }
+    expect(await server.call('DELETE', 'sys/namespaces/b')).toMatchObject(underWay)
+    expect(await server.call('DELETE', 'sys/namespaces/b')).toMatchObject(underWay)
+    expect((await server.call('GET', 'sys/namespaces/b')).body.data).toMatchObject({ id, tainted: true })
+    expect((await server.call('POST', 'sys/namespaces/b', {})).body.errors).toEqual([
+      'namespace "b/" is being deleted: try again when it is gone',
+    ])
+    expect((await within('b', 'GET', 'kv/row/secret')).status).toBe(404)
+    server.world.failFor = new Set()
+    for (let i = 0; i < 300 && (await server.call('GET', 'sys/namespaces/b')).status !== 404; i += 1) {
+      await server.clock.advance(1000)
+    }
+    expect((await server.call('GET', 'sys/namespaces/b')).status).toBe(404)
+    expect([...server.world.alive]).toEqual([])
+    expect((await server.call('DELETE', 'sys/namespaces/b')).status).toBe(204)
+  })
+
   it('a lock keeps everyone out of it and of what is below, until it is unlocked', async () => {
     const { unlock_key } = (await server.call('PUT', 'sys/namespaces/api-lock/lock/a')).body.data
     const why =

@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Incoming } from './exchange.ts'
 
-const deadlineMs = 90_000
+const usualMs = 90_000
 
 /** Costs nothing until someone asks for the signal. */
 export class Deadline {
@@ -11,6 +11,8 @@ export class Deadline {
   #controller: AbortController | undefined
   #cancel: (() => void) | undefined
   exceeded = false
+  /** How long the request may take. */
+  readonly ms: number
   /** Set for operations whose work has no end of its own (`deadline: 'none'`); the client going away still aborts. */
   unlimited = false
 
@@ -18,6 +20,7 @@ export class Deadline {
     this.#clock = clock
     this.#incoming = incoming
     this.#started = clock.monotonic()
+    this.ms = incoming.limits?.durationMs ?? usualMs
   }
 
   get signal(): AbortSignal {
@@ -26,11 +29,16 @@ export class Deadline {
     this.#controller = controller
     this.#incoming.onGone?.(() => controller.abort(new Error('the client went away')))
     if (this.unlimited) return controller.signal
-    this.#cancel = this.#clock.after(deadlineMs - (this.#clock.monotonic() - this.#started), () => {
+    this.#cancel = this.#clock.after(this.ms - (this.#clock.monotonic() - this.#started), () => {
       this.exceeded = true
       controller.abort(new Error('the request took too long'))
     })
     return controller.signal
+  }
+
+  /** Nobody waits for the answer any more. */
+  abandon(): void {
+    this.#controller?.abort(new Error('the answer was refused'))
   }
 
   end(): void {

@@ -15,6 +15,7 @@ import type { TokenRow } from '../tokens/token-row.ts'
 import type { NamespaceNouns } from './access/namespace-nouns.ts'
 import type { Deadline } from './deadline.ts'
 import type { Converted } from './input/fields.ts'
+import type { RequestLimits } from './input/request-limits.ts'
 import type { LiveCall } from './live-call.ts'
 
 export interface Incoming {
@@ -34,6 +35,8 @@ export interface Incoming {
   readonly body?: Uint8Array
   /** Instead of `body`: for operations that read it themselves. */
   readonly stream?: AsyncIterable<Uint8Array>
+  /** Of the listener that it came through. */
+  readonly limits?: RequestLimits
   /** Calls back when the client goes away. */
   readonly onGone?: (listener: () => void) => void
 }
@@ -122,6 +125,45 @@ export interface Exchange {
   wrapped?: WrapInfo & { readonly id: string }
   made?: Made
   leaseId?: string
+}
+
+export const noInput: JsonObject = Object.freeze(Object.create(null))
+
+/** With all its members from the start: an object that grows a member per step is copied again and again. */
+export function newExchange(incoming: Incoming, id: string, now: number, deadline: Deadline): Exchange {
+  return {
+    slot: -1,
+    incoming,
+    id,
+    now,
+    warnings: [],
+    deadline,
+    nouns: undefined,
+    path: incoming.path,
+    given: noInput,
+    known: false,
+    tree: undefined,
+    view: undefined,
+    mount: undefined,
+    match: undefined,
+    operation: undefined,
+    converted: undefined,
+    rows: undefined,
+    token: undefined,
+    acl: undefined,
+    home: undefined,
+    remainingUses: 0,
+    lastUse: false,
+    existed: undefined,
+    verdict: undefined,
+    call: undefined,
+    audited: undefined,
+    headers: undefined,
+    wrapTtlMs: incoming.wrapTtlMs,
+    wrapped: undefined,
+    made: undefined,
+    leaseId: undefined,
+  }
 }
 
 export const operationName = (x: Exchange): string =>

@@ -39,7 +39,7 @@ export class LiveCall implements Call {
   operation: Verb | 'create'
   readonly path: string
   readonly params: Readonly<Record<string, string>>
-  readonly input: JsonObject
+  input: JsonObject
   readonly mount: MountInfo
   readonly namespace: NamespaceInfo
   readonly caller: Caller | undefined
@@ -49,10 +49,10 @@ export class LiveCall implements Call {
   readonly storage: SecretStorage
   readonly #options: LiveCallOptions
 
-  constructor(options: LiveCallOptions) {
+  constructor(options: LiveCallOptions, storage = options.storage, operation = options.operation) {
     this.#options = options
     this.id = options.id
-    this.operation = options.operation
+    this.operation = operation
     this.path = options.path
     this.params = options.params
     this.input = options.input
@@ -62,7 +62,7 @@ export class LiveCall implements Call {
     this.remote = options.remote
     this.headers = options.headers
     this.now = options.now
-    this.storage = options.storage
+    this.storage = storage
   }
 
   get signal(): AbortSignal {
@@ -101,7 +101,7 @@ export class LiveCall implements Call {
   }
 
   #within(tx: Tx): Call {
-    return new LiveCall({ ...this.#options, operation: this.operation, storage: new TxView(tx, this.storage) })
+    return new LiveCall(this.#options, new TxView(tx, this.storage), this.operation)
   }
 }
 

@@ -3,11 +3,12 @@ import type { Clock } from '../../lib/clock.ts'
 import type { JsonObject } from '../../lib/json/value.ts'
 import type { Logger } from '../../lib/log.ts'
 import { pooled, type RandomBytes, uuid } from '../../lib/random.ts'
-import type { Admission, LeaseCounts, Lockout } from '../contracts/access/admission.ts'
+import type { Admission, AdmissionHeaders, LeaseCounts, Lockout } from '../contracts/access/admission.ts'
 import type { Auditor } from '../contracts/audit.ts'
 import { rootNamespace } from '../contracts/epochs.ts'
-import { type Operation, Refusal } from '../contracts/request.ts'
+import { Refusal, type Reply } from '../contracts/request.ts'
 import type { Rows } from '../contracts/secret-storage.ts'
+import { readMfaHeader } from '../identity/mfa/credentials.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
 import type { SystemTtl } from '../mounts/mount-json.ts'
 import type { NamespaceTable } from '../namespaces/namespace-table.ts'
@@ -28,7 +29,7 @@ import { describeError, refusalOf } from './answer/refusal-of.ts'
 import { settle, settleRefusal } from './answer/settle.ts'
 import { wrapAnswer } from './answer/wrap.ts'
 import { Deadline } from './deadline.ts'
-import type { Answer, Exchange, Incoming, Made } from './exchange.ts'
+import { type Answer, type Exchange, type Incoming, type Made, newExchange, noInput } from './exchange.ts'
 import { givenBy } from './input/request-body.ts'
 import { LiveCall } from './live-call.ts'
 import { guardedLogin, identified, type Login } from './login/login.ts'
@@ -66,8 +67,6 @@ export interface PipelineOptions {
   readonly meter?: RequestMeter
 }
 
-const noInput: JsonObject = Object.freeze(Object.create(null))
-
 export class Pipeline {
   readonly #options: PipelineOptions
   readonly #ids: RandomBytes
@@ -80,20 +79,7 @@ export class Pipeline {
   /** Never rejects: whatever goes wrong is an answer. */
   async handle(incoming: Incoming): Promise<Answer> {
     const { clock } = this.#options
-    const x: Exchange = {
-      slot: -1,
-      incoming,
-      id: uuid(this.#ids),
-      now: clock.now(),
-      warnings: [],
-      given: noInput,
-      path: incoming.path,
-      wrapTtlMs: incoming.wrapTtlMs,
-      known: false,
-      remainingUses: 0,
-      lastUse: false,
-      deadline: new Deadline(clock, incoming),
-    }
+    const x = newExchange(incoming, uuid(this.#ids), clock.now(), new Deadline(clock, incoming))
     const begun = this.#options.meter?.begin(x) ?? 0
     let answer: Answer
     try {
@@ -112,14 +98,22 @@ export class Pipeline {
 
   /** The steps. Those that seldom wait are only awaited when they do. */
   async #inOrder(x: Exchange): Promise<Answer> {
+    const mfa = x.incoming.headers['x-vault-mfa']
+    // Refused on any path, though only logins look at what it says.
+    if (mfa !== undefined) readMfaHeader(mfa)
     x.given = givenBy(x.incoming)
     const preparing = this.#options.authority.prepare()
     if (preparing) await preparing
     const finding = this.#find(x)
     if (finding) await finding
-    const admitting = this.#options.admission && this.#admit(x, this.#options.admission)
+    const { admission } = this.#options
+    const admitting = admission && this.#admit(x, admission)
     if (admitting) await admitting
-    const findings = await this.#readAuthority(x)
+    const revision = admission?.revision
+    const reading = this.#readAuthority(x)
+    const findings = reading instanceof Promise ? await reading : reading
+    // Another process changed the quotas: the new ones count from this request on.
+    if (admission && admission.revision !== revision) await this.#admit(x, admission)
     const proving = proveCaller(x, findings, this.#options.tokens)
     if (proving) await proving
     x.call = this.#callOf(x)
@@ -136,7 +130,8 @@ export class Pipeline {
       x.mount?.info.class === 'auth' && operation.access === 'public'
         ? await guardedLogin(operation, this.#loginOf(x, call))
         : await operation.handle(call)
-    const answer = await this.#settle(x, reply)
+    const made = reply.kind === 'login' || reply.kind === 'auth' || reply.kind === 'lease'
+    const answer = made ? await this.#settleMade(x, reply) : settle(x, reply, null)
     return x.wrapTtlMs > 0 ? wrapAnswer(x, answer, { ...this.#options, namespace: nounsIn(x).info }) : answer
   }
 
@@ -155,7 +150,7 @@ export class Pipeline {
     return identified(mount, call).then((who) => this.#admitAs(x, admission, who?.role))
   }
 
-  #admitAs(x: Exchange, admission: Admission, role: string | undefined): void {
+  #admitAs(x: Exchange, admission: Admission, role: string | undefined): void | Promise<void> {
     const arrival = {
       namespacePath: nounsIn(x).info.path,
       path: x.path,
@@ -163,11 +158,24 @@ export class Pipeline {
       remoteAddress: x.incoming.remote.address,
     }
     try {
-      x.headers = admission.admit(role ? { ...arrival, role } : arrival)
+      const headers = admission.admit(role ? { ...arrival, role } : arrival)
+      if (!(headers instanceof Promise)) x.headers = headers
+      else {
+        const admitted = (known: AdmissionHeaders) => {
+          x.headers = known
+        }
+        return headers.then(admitted, (error: unknown) => this.#refused(x, admission, error))
+      }
     } catch (error) {
-      x.known = admission.auditRefusals
-      throw error
+      return this.#refused(x, admission, error)
     }
+  }
+
+  /** Unless another process has changed the quotas: nobody is refused by one that is gone. */
+  async #refused(x: Exchange, admission: Admission, error: unknown): Promise<void> {
+    if (await admission.renew()) return this.#admit(x, admission)
+    x.known = admission.auditRefusals
+    throw error
   }
 
   /** Where it is and who answers it, by what is known; what is not known is asked of storage. */
@@ -212,12 +220,15 @@ export class Pipeline {
     return settle(x, await x.operation.handle(call), null)
   }
 
-  async #readAuthority(x: Exchange): Promise<Findings> {
-    const { authority, sealedElsewhere } = this.#options
+  #readAuthority(x: Exchange): Findings | Promise<Findings> {
     const token = x.operation?.access === 'public' ? '' : x.incoming.token
-    const findings = await authority.read(nounsIn(x), token, routeKeys(x))
+    const reading = this.#options.authority.read(nounsIn(x), token, routeKeys(x))
+    return reading instanceof Promise ? reading.then((findings) => this.#adopt(x, findings)) : this.#adopt(x, reading)
+  }
+
+  #adopt(x: Exchange, findings: Findings): Findings | Promise<Findings> {
     if (findings.sealed) {
-      sealedElsewhere()
+      this.#options.sealedElsewhere()
       throw new Refusal(503, 'Vault is sealed')
     }
     x.known = true
@@ -228,8 +239,7 @@ export class Pipeline {
     }
     // Other mount, other rows, perhaps another kind of access: everything is asked again, as of now.
     const finding = this.#find(x)
-    if (finding) await finding
-    return this.#readAuthority(x)
+    return finding ? finding.then(() => this.#readAuthority(x)) : this.#readAuthority(x)
   }
 
   #callOf(x: Exchange): LiveCall | undefined {
@@ -300,7 +310,7 @@ export class Pipeline {
   }
 
   /** Tokens for logins; what was made is remembered so that it can be undone. */
-  async #settle(x: Exchange, reply: Awaited<ReturnType<Operation['handle']>>): Promise<Answer> {
+  async #settleMade(x: Exchange, reply: Reply): Promise<Answer> {
     const { leases } = this.#options
     if (reply.kind === 'login') return settleLogin(x, reply, { ...this.#options, nouns: nounsIn(x) })
     if (reply.kind === 'auth') {

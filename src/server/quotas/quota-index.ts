@@ -11,6 +11,7 @@ export interface Asked {
 
 export class QuotaIndex<Q extends QuotaScope> {
   readonly size: number
+  readonly quotas: readonly Q[]
   readonly #exact: ReadonlyMap<string, Q>
   /** By mount, the longest first. */
   readonly #globs: ReadonlyMap<string, readonly Q[]>
@@ -18,6 +19,7 @@ export class QuotaIndex<Q extends QuotaScope> {
 
   constructor(quotas: readonly Q[]) {
     this.size = quotas.length
+    this.quotas = quotas
     this.#exact = new Map(quotas.map((quota) => [scopeKey(quota), quota]))
     const globs = new Map<string, Q[]>()
     for (const quota of quotas.filter(({ suffix }) => suffix.endsWith('*'))) {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../lib/clock.ts'
 import { base62, type RandomBytes } from '../../lib/random.ts'
-import type { Admission, Arrival } from '../contracts/access/admission.ts'
+import type { Admission, AdmissionHeaders, Arrival } from '../contracts/access/admission.ts'
 import { rootNamespace } from '../contracts/epochs.ts'
 import { Refusal } from '../contracts/request.ts'
 import type { Rows, Schema, SecretStorage, Tx } from '../contracts/secret-storage.ts'
@@ -19,7 +19,7 @@ import {
   type RateLimit,
   rateLimitSchema,
 } from './quota-row.ts'
-import { RateLimiter, type Taken } from './rate-limiter.ts'
+import { type Limiter, RateLimiter, type Taken } from './rate-limiter.ts'
 
 export interface QuotaStoreOptions {
   readonly rows: Rows
@@ -27,6 +27,8 @@ export interface QuotaStoreOptions {
   readonly random: RandomBytes
   /** Called for each request that is refused. */
   readonly violated?: () => void
+  /** Default: one of this process. */
+  readonly limiter?: Limiter
 }
 
 const anyQuota: Schema<Quota> = {
@@ -39,11 +41,15 @@ const ownerSchema: Schema<string> = {
   parse: (value) => (typeof value === 'object' && value !== null && 'name' in value ? String(value.name) : ''),
 }
 
+const epoch = 'epoch/audit'
+
 export class QuotaStore implements Admission {
   readonly #options: QuotaStoreOptions
   readonly #root: SecretStorage
   readonly #view: SecretStorage
-  readonly #limiter = new RateLimiter()
+  readonly #limiter: Limiter
+  #revision = 0
+  #rules = ''
   #version = ''
   #config = defaultQuotaConfig
   #rates = new QuotaIndex<RateLimit>([])
@@ -53,6 +59,7 @@ export class QuotaStore implements Admission {
     this.#options = options
     this.#root = options.rows.view(`ns/${rootNamespace.id}/`)
     this.#view = this.#root.at('quotas/')
+    this.#limiter = options.limiter ?? new RateLimiter()
   }
 
   /** Refused requests are to be in the audit. */
@@ -64,14 +71,22 @@ export class QuotaStore implements Admission {
     return this.#counts
   }
 
+  get revision(): number {
+    return this.#revision
+  }
+
   wantsRole(namespacePath: string, mountPath: string): boolean {
     return this.#rates.hasRoles(namespacePath, mountPath)
   }
 
-  admit(arrival: Arrival): Readonly<Record<string, string>> | undefined {
+  admit(arrival: Arrival): AdmissionHeaders | Promise<AdmissionHeaders> {
     const quota = this.#rates.find(arrival)
     if (!quota || isExempt(this.#config.exemptPaths, `${arrival.namespacePath}${arrival.path}`)) return undefined
     const taken = this.#limiter.take(quota, arrival.remoteAddress, this.#options.clock.monotonic())
+    return taken instanceof Promise ? taken.then((known) => this.#judge(known, arrival)) : this.#judge(taken, arrival)
+  }
+
+  #judge(taken: Taken, arrival: Arrival): AdmissionHeaders {
     const headers = this.#config.responseHeaders && !taken.blocked ? headersOf(taken) : undefined
     if (taken.allowed) return headers
     this.#options.violated?.()
@@ -86,6 +101,13 @@ export class QuotaStore implements Admission {
     this.#version = version
   }
 
+  async renew(): Promise<boolean> {
+    const revision = this.#revision
+    const [row] = await this.#options.rows.read([{ key: `${this.#root.prefix}${epoch}`, known: this.#version }])
+    if (row !== 'same') await this.changed(row?.version ?? '')
+    return this.#revision !== revision
+  }
+
   async #read(): Promise<void> {
     const config = await this.config()
     const rates = new QuotaIndex(await this.#load('rate-limit', rateLimitSchema))
@@ -93,11 +115,15 @@ export class QuotaStore implements Admission {
     this.#config = config
     this.#rates = rates
     this.#counts = counts
+    const rules = JSON.stringify([config, rates.quotas, counts.quotas])
+    if (rules !== this.#rules) this.#revision += 1
+    this.#rules = rules
   }
 
   /** Called when the server seals. */
   forget(): void {
     this.#version = ''
+    this.#rules = ''
     this.#config = defaultQuotaConfig
     this.#rates = new QuotaIndex<RateLimit>([])
     this.#counts = new QuotaIndex<LeaseCountLimit>([])
@@ -169,7 +195,7 @@ export class QuotaStore implements Admission {
     await this.#view.transaction(async (tx) => {
       await run(tx)
       // It stands for quotas too: every node reads its version with its next request.
-      tx.put(this.#root, 'epoch/audit', { at: base62(this.#options.random, 16) })
+      tx.put(this.#root, epoch, { at: base62(this.#options.random, 16) })
     })
     // Requests are admitted before that version is read: here the change counts from the next one on.
     await this.#read()

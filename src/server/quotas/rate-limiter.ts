@@ -19,9 +19,15 @@ export interface Taken {
   readonly blocked: boolean
 }
 
+/** Counts for this process, or for all of a node. */
+export interface Limiter {
+  take(quota: RateLimit, address: string, now: number): Taken | Promise<Taken>
+  forget(): void
+}
+
 const maxClients = 50_000
 
-export class RateLimiter {
+export class RateLimiter implements Limiter {
   /** Those that have not been seen for longest go first: their next request starts a new interval. */
   readonly #clients = new LRUCache<string, Client>({ max: maxClients })
 

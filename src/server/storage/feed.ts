@@ -8,12 +8,15 @@ const maxPendingKeys = 10_000
 /** Tells everyone in this process what was committed, with a beat each second while someone listens. */
 export class ChangeFeed {
   readonly #clock: Clock
+  readonly #healthy: () => boolean
   readonly #subscribers = new Set<Subscriber>()
   #cancelBeat: (() => void) | undefined
   #closed = false
 
-  constructor(options: { readonly clock: Clock }) {
+  /** No beat comes while `healthy` is false: who listens would take it for a sign that nothing is missed. */
+  constructor(options: { readonly clock: Clock; readonly healthy?: () => boolean }) {
     this.#clock = options.clock
+    this.#healthy = options.healthy ?? (() => true)
   }
 
   publish(keys: readonly string[]): void {
@@ -51,7 +54,7 @@ export class ChangeFeed {
 
   #beatLater(): void {
     this.#cancelBeat = this.#clock.after(beatMs, () => {
-      this.publish([])
+      if (this.#healthy()) this.publish([])
       this.#beatLater()
     })
   }

@@ -149,11 +149,19 @@ function rows(suite: Suite) {
     expect((await backend.read(keys)).map(text)).toEqual([`${prefix}b`, undefined, `${prefix}a`, `${prefix}b`])
   })
 
+  suite.it('what can be read without waiting is what a read answers', async ({ backend, prefix }) => {
+    const known = await write(backend, put(`${prefix}a`), put(`${prefix}b`))
+    const keys = [{ key: `${prefix}b` }, { key: `${prefix}none` }, { key: `${prefix}a`, known }]
+    const now = backend.readNow?.(keys) ?? (await backend.read(keys))
+    expect(now).toEqual(await backend.read(keys))
+    expect(now.map((row) => (row === 'same' ? row : text(row)))).toEqual([`${prefix}b`, undefined, 'same'])
+  })
+
   suite.it("a known version is 'same' until the row changes", async ({ backend, prefix }) => {
     const key = `${prefix}a`
     const known = await write(backend, put(key, 'one'))
     expect(await backend.read([{ key, known }])).toEqual(['same'])
-    expect(text((await backend.read([{ key, known: id() }]))[0])).toBe('one')
+    for (const other of [id(), '', 'never']) expect(text((await backend.read([{ key, known: other }]))[0])).toBe('one')
     await write(backend, put(key, 'two'))
     expect(text((await backend.read([{ key, known }]))[0])).toBe('two')
     await backend.commit({ id: id(), checks: [], remove: [key] })

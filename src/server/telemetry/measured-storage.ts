@@ -2,20 +2,41 @@ import type { Clock } from '../../lib/clock.ts'
 import type { StorageBackend } from '../contracts/storage.ts'
 import type { Telemetry } from './telemetry.ts'
 
-/** The same storage, with vault_<type>_get, _list and _put (a commit, whatever it does) measured, and its outcomes counted. */
+/**
+ * The same storage, with vault_<type>_get, _list and _put (a commit, whatever it does) measured, and its outcomes counted. They
+ * are shown as vault_barrier_… too, whose rows go through here one by one: what dashboards of Vault read whatever the storage is.
+ */
 export function measureStorage(backend: StorageBackend, telemetry: Telemetry, clock: Clock): StorageBackend {
   const get = telemetry.summary(`${backend.type}.get`)
   const list = telemetry.summary(`${backend.type}.list`)
   const put = telemetry.summary(`${backend.type}.put`)
+  telemetry.alias('barrier.get', get)
+  telemetry.alias('barrier.list', list)
+  telemetry.alias('barrier.put', put)
+  const led = telemetry.summary('core.leadership_lost')
   const conflicts = telemetry.counter('storage.conflicts')
   const failures = telemetry.counter('storage.failures')
   const failed = (error: unknown): never => {
     failures.add()
     throw error
   }
+  const readNow = backend.readNow?.bind(backend)
   return {
     type: backend.type,
     limits: backend.limits,
+    ...(readNow && {
+      readNow: (keys) => {
+        const begun = clock.monotonic()
+        try {
+          return readNow(keys)
+        } catch (error) {
+          return failed(error)
+        } finally {
+          const now = clock.monotonic()
+          get.observe(now - begun, now)
+        }
+      },
+    }),
     // `then` and not `await` with `catch`: one promise instead of three, and every request comes through here.
     read: (keys) => {
       const begun = clock.monotonic()
@@ -48,7 +69,16 @@ export function measureStorage(backend: StorageBackend, telemetry: Telemetry, cl
     replace: (rows, bytes) => backend.replace(rows, bytes),
     now: () => backend.now(),
     changes: (signal) => backend.changes(signal),
-    lead: (work, until) => backend.lead(work, until),
+    lead: (work, until) =>
+      backend.lead(async (fence, signal) => {
+        const begun = clock.monotonic()
+        try {
+          await work(fence, signal)
+        } finally {
+          const now = clock.monotonic()
+          led.observe(now - begun, now)
+        }
+      }, until),
     close: () => backend.close(),
   }
 }

@@ -43,10 +43,15 @@ export class Summary {
     this.#current.add(value)
   }
 
+  /** What quantiles are taken from now, in no order. */
+  window(): Float64Array {
+    const oldest = this.#clock.monotonic() - windowMs
+    return this.#values.filter((_, i) => (this.#times[i] ?? Number.NEGATIVE_INFINITY) >= oldest)
+  }
+
   /** Nearest-rank; NaN for each when the window is empty. */
   quantiles(wanted: readonly number[]): number[] {
-    const oldest = this.#clock.monotonic() - windowMs
-    const sorted = this.#values.filter((_, i) => (this.#times[i] ?? Number.NEGATIVE_INFINITY) >= oldest).sort()
+    const sorted = this.window().sort()
     return wanted.map((q) => sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN)
   }
 

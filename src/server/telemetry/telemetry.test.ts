@@ -3,12 +3,14 @@ import { FakeClock } from '../../lib/fake-clock.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { openMemory } from '../storage/memory/memory.ts'
 import { metricName, metricsJson, prometheusText } from './exposition.ts'
+import { measureMethods } from './measured-methods.ts'
 import { measureStorage } from './measured-storage.ts'
 import { RequestsUnderWay } from './requests-under-way.ts'
 import { measureRuntime } from './runtime.ts'
 import { ServerMetrics } from './server-metrics.ts'
 import { Summary, windowMs } from './summary.ts'
 import { Telemetry } from './telemetry.ts'
+import { ttlBucket } from './ttl-bucket.ts'
 
 const start = () => {
   const clock = new FakeClock()
@@ -156,8 +158,51 @@ describe('what is measured', () => {
       expect(shown).toContain(`vault_${backend.type}${line}\n`)
     }
     expect(shown).toContain('vault_storage_conflicts 1\n')
+    for (const line of ['_get_count 1', '_list_count 1', '_put_count 2'])
+      expect(shown).toContain(`vault_barrier${line}\n`)
     await backend.close()
   })
+
+  it('leadership: how long it was held, when it is lost', async () => {
+    const { telemetry, clock } = start()
+    const backend = measureStorage(openMemory({ clock, random: systemRandom }), telemetry, clock)
+    const until = new AbortController()
+    await backend.lead(async () => {
+      expect(await text(telemetry)).not.toContain('leadership_lost')
+      await clock.advance(7000)
+      until.abort()
+    }, until.signal)
+    expect(await text(telemetry)).toContain('vault_core_leadership_lost_sum 7000\n')
+    await backend.close()
+  })
+
+  it('methods of an object: well or badly as they end, with what they return', async () => {
+    const { telemetry, clock } = start()
+    class Noun {
+      readonly #name = 'n'
+      async say(word: string) {
+        await clock.advance(5)
+        if (word === 'no') throw new Error('refused')
+        return `${this.#name} ${word}`
+      }
+    }
+    const noun = measureMethods(new Noun(), clock, { say: telemetry.summary('noun.say') })
+    expect(await noun.say('yes')).toBe('n yes')
+    await expect(noun.say('no')).rejects.toThrow('refused')
+    const shown = await text(telemetry)
+    expect(shown).toContain('vault_noun_say_count 2\n')
+    expect(shown).toContain('vault_noun_say_sum 10\n')
+  })
+
+  it.each([
+    [0, '+Inf'],
+    [1, '1m'],
+    [60_000, '1m'],
+    [60_001, '10m'],
+    [86_400_000, '1d'],
+    [30 * 86_400_000, '30d'],
+    [30 * 86_400_000 + 1, '+Inf'],
+  ])('a life of %i ms is in the bucket %s', (ms, bucket) => expect(ttlBucket(ms)).toBe(bucket))
 
   it('the process: memory, CPU, event loop', async () => {
     const { telemetry } = start()

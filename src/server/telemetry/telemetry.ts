@@ -26,7 +26,14 @@ export class Gauge {
   }
 }
 
+/** As it is shown: of this process, or of several taken together. */
 export type Series = { readonly name: string; readonly labels: Labels } & (
+  | { readonly kind: 'counter'; readonly counter: Pick<Counter, 'value'> }
+  | { readonly kind: 'gauge'; readonly gauge: Pick<Gauge, 'value'> }
+  | { readonly kind: 'summary'; readonly summary: Pick<Summary, 'count' | 'sum' | 'quantiles' | 'interval' | 'window'> }
+)
+
+type OwnSeries = { readonly name: string; readonly labels: Labels } & (
   | { readonly kind: 'counter'; readonly counter: Counter }
   | { readonly kind: 'gauge'; readonly gauge: Gauge }
   | { readonly kind: 'summary'; readonly summary: Summary }
@@ -47,7 +54,7 @@ const maxSeries = 5000
  */
 export class Telemetry {
   readonly clock: Clock
-  readonly #series = new Map<string, Series>()
+  readonly #series = new Map<string, OwnSeries>()
   readonly #sources: Source[] = []
   readonly #onSourceFailed: (error: unknown) => void
 
@@ -69,10 +76,15 @@ export class Telemetry {
   }
 
   summary(name: string, labels: Labels = {}): Summary {
-    const make = (): Series => ({ name, labels, kind: 'summary', summary: new Summary({ clock: this.clock }) })
+    const make = (): OwnSeries => ({ name, labels, kind: 'summary', summary: new Summary({ clock: this.clock }) })
     const found = this.#at(name, labels, make)
     if (found.kind !== 'summary') throw new Error(`${name} is a ${found.kind}`)
     return found.summary
+  }
+
+  /** The same summary under a second name: it costs nothing to whoever observes. The last one of a name counts. */
+  alias(name: string, summary: Summary): void {
+    this.#series.set(keyOf(name, {}), { name, labels: {}, kind: 'summary', summary })
   }
 
   /** `fill` sets gauges; it runs when somebody reads the metrics, at most every `everyMs`. What it throws ends nothing. */
@@ -97,7 +109,7 @@ export class Telemetry {
     return [...this.#series.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
   }
 
-  #at(name: string, labels: Labels, make: () => Series): Series {
+  #at(name: string, labels: Labels, make: () => OwnSeries): OwnSeries {
     const key = keyOf(name, labels)
     const found = this.#series.get(key)
     if (found) return found
@@ -107,7 +119,7 @@ export class Telemetry {
     return made
   }
 
-  #overflow(name: string, make: () => Series): Series {
+  #overflow(name: string, make: () => OwnSeries): OwnSeries {
     const labels: Labels = { other: 'true' }
     const key = keyOf(name, labels)
     const found = this.#series.get(key) ?? { ...make(), labels }

@@ -13,6 +13,8 @@ export interface WrapRequest {
   readonly namespace: NamespaceInfo
   /** Of the token inside, if the answer made one. */
   readonly wrappedAccessor?: string
+  /** The answer had no envelope: `data` of the document holds its bytes. */
+  readonly raw?: true
 }
 
 export interface Wrapping {
@@ -22,6 +24,7 @@ export interface Wrapping {
   readonly creationPath: string
   readonly createdAt: number
   readonly wrappedAccessor?: string
+  readonly raw?: true
 }
 
 export const wrappingPolicy = 'response-wrapping'
@@ -34,6 +37,7 @@ const infoSchema = {
     creationPath: text(value, 'creation_path'),
     createdAt: Number(member(value, 'created_at')),
     wrappedAccessor: member(value, 'wrapped_accessor'),
+    raw: member(value, 'raw'),
   }),
 }
 
@@ -50,7 +54,7 @@ export class Wrappings {
 
   /** `response`: a complete JSON document. A crash in between leaves a token of one use with nothing behind it, which nobody has. */
   async wrap(response: string, request: WrapRequest): Promise<WrapInfo & { readonly id: string }> {
-    const { ttlMs, creationPath, namespace, wrappedAccessor } = request
+    const { ttlMs, creationPath, namespace, wrappedAccessor, raw } = request
     const { id, token, row } = await this.#tokens.create({
       namespace: namespace.id,
       policies: [wrappingPolicy],
@@ -77,6 +81,7 @@ export class Wrappings {
         creation_path: creationPath,
         created_at: row.createdAt,
         ...(wrappedAccessor === undefined ? {} : { wrapped_accessor: wrappedAccessor }),
+        ...(raw ? { raw } : {}),
       })
     })
     const { accessor, createdAt } = row
@@ -92,8 +97,14 @@ export class Wrappings {
     if (!row?.policies.includes(wrappingPolicy) || (await this.#tokens.usesLeft(id)) !== 1) return undefined
     const info = await this.#cubbyholes.get(`${id}/wrapinfo`, infoSchema)
     if (!info) return undefined
-    const { wrappedAccessor, ...rest } = info
-    return { id, row, ...rest, ...(typeof wrappedAccessor === 'string' ? { wrappedAccessor } : {}) }
+    const { wrappedAccessor, raw, ...rest } = info
+    return {
+      id,
+      row,
+      ...rest,
+      ...(typeof wrappedAccessor === 'string' ? { wrappedAccessor } : {}),
+      ...(raw === true ? { raw } : {}),
+    }
   }
 
   /** The document, for one caller only; the token is still to be revoked. */

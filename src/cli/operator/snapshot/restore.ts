@@ -27,17 +27,27 @@ async function restore(call: CommandCall): Promise<number> {
   const input = await open(file).catch((cause: unknown) => {
     throw new Failure(1, `Error opening the snapshot: ${cause instanceof Error ? cause.message : 'unknown reason'}`)
   })
+  let undone: string | undefined
   try {
     const path = call.flags.on('force') ? 'sys/storage/raft/snapshot-force' : 'sys/storage/raft/snapshot'
-    const source = withProgress(call.context, input.createReadStream({ autoClose: false }), 'sent')
+    const bytes = withProgress(call.context, input.createReadStream({ autoClose: false }), 'sent')
+    const source = Object.assign(bytes, { file })
     const asked = call.session.client().transfer({ method: 'POST', path, source, signal: call.context.signal })
-    await failing('Error installing the snapshot', asked)
+    const { headers } = await failing('Error installing the snapshot', asked)
+    undone = headers['x-coffer-undone']
   } finally {
     await input.close()
   }
   line(
     call,
-    'Success! The snapshot is restored and the server is sealed: unseal it with the keys of the time when it was taken.\nTokens and leases that were revoked since then are valid again: revoke them once more.',
+    `Success! The snapshot is restored and the server is sealed: unseal it with the keys of the time when it was taken.\nTokens and leases that were revoked since then are valid again: revoke them once more.${countsOf(undone)}`,
   )
   return 0
+}
+
+/** A server that can tell says "tokens=3, leases=1". */
+function countsOf(undone: string | undefined): string {
+  const found = /^tokens=(\d{1,15}), leases=(\d{1,15})$/.exec(undone ?? '')
+  if (!found) return ''
+  return `\nOf what the snapshot holds, ${found[1]} tokens and ${found[2]} leases had been revoked or had ended since.`
 }

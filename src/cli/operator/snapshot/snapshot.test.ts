@@ -33,6 +33,7 @@ interface World {
   readonly body?: AsyncIterable<Uint8Array>
   readonly inspect?: LocalSnapshot['inspect']
   readonly terminal?: boolean
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 async function run(argv: string[], world: World = {}) {
@@ -59,7 +60,7 @@ async function run(argv: string[], world: World = {}) {
           await clock.advance(1500)
         }
         asked.push({ ...request, sent })
-        return { status: world.status ?? 200, headers: {}, body: world.body ?? bytes('snapshot') }
+        return { status: world.status ?? 200, headers: world.headers ?? {}, body: world.body ?? bytes('snapshot') }
       },
     }),
   })
@@ -103,6 +104,16 @@ describe.each(['operator snapshot', 'operator raft snapshot'])('%s', (group) => 
       expect(out).toContain('revoked since then are valid again')
       expect(asked[0]).toMatchObject({ method: 'POST', path, sent: 'snapshot' })
     }
+  })
+
+  it('restore says how much came alive, when the server can tell', async () => {
+    const file = join(folder, 'a.snap')
+    writeFileSync(file, 'snapshot')
+    const told = async (header: string) =>
+      (await run([...words, 'restore', file], { status: 204, body: bytes(''), headers: { 'x-coffer-undone': header } }))
+        .out
+    expect(await told('tokens=3, leases=1')).toContain('3 tokens and 1 leases had been revoked or had ended since')
+    expect(await told('tokens=\u001b[2J')).not.toContain('had been revoked')
   })
 
   it('inspect shows what the file says, in all formats', async () => {

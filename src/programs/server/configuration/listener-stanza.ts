@@ -1,21 +1,14 @@
-/** `listener "tcp" { … }`. */
+/** `listener "tcp" { … }` and `listener "unix" { … }`. */
 import type { SecureVersion } from 'node:tls'
 import { blocks, members } from '../../../lib/hcl/read.ts'
 import { HclError, type HclItem, type HclObject } from '../../../lib/hcl/tree.ts'
 import type { CorsRules } from '../../../server/http/cors.ts'
 import { type CustomHeaders, isStatusSelector } from '../../../server/http/custom-headers.ts'
 import { blockListOf, type ForwardedForRules } from '../../../server/http/forwarded-for.ts'
-import {
-  type Accepted,
-  boolOf,
-  bytesOf,
-  checkSettings,
-  countOf,
-  durationOf,
-  listOf,
-  oneOf,
-  textOf,
-} from './settings.ts'
+import type { Redaction } from '../../../server/http/redaction.ts'
+import { durationLimitOf, type ListenerLimits, limitNames, readLimits } from './listener-limits.ts'
+import { type Accepted, boolOf, checkSettings, countOf, durationOf, listOf, oneOf, textOf } from './settings.ts'
+import { readUnixListener, type UnixListener } from './unix-listener.ts'
 
 export interface ListenerTls {
   /** Paths of PEM files. */
@@ -29,28 +22,58 @@ export interface ListenerTls {
   readonly ciphers?: string
 }
 
-export interface ListenerConfig {
+export interface ListenerConfig extends ListenerLimits {
+  /** Of TCP; empty and 0 for a socket of the file system. */
   readonly host: string
   readonly port: number
+  readonly unix?: UnixListener
   /** Absent: plain HTTP. */
   readonly tls?: ListenerTls
-  readonly maxRequestBytes?: number
   readonly requireRequestHeader: boolean
   readonly forwardedFor?: ForwardedForRules
   readonly customHeaders?: CustomHeaders
   readonly cors?: CorsRules
-  readonly timeouts: { readonly readMs?: number; readonly readHeaderMs?: number; readonly idleMs?: number }
+  readonly timeouts: {
+    readonly readMs?: number
+    readonly readHeaderMs?: number
+    readonly idleMs?: number
+    /** How long a request whose answer does not move keeps its connection; absent: for ever. */
+    readonly writeMs?: number
+  }
+  readonly redaction?: Redaction
   readonly metrics: 'with a token' | 'for everyone' | 'nothing else' | 'none'
   readonly inFlightForEveryone: boolean
   /** True: sys/rekey and sys/generate-root are off for those without a token, on every listener. */
   readonly disableUnauthedRekey?: boolean
 }
 
-const accepted: Accepted = {
+const shared = [
+  'address',
+  'tls_disable',
+  ...limitNames,
+  'require_request_header',
+  'custom_response_headers',
+  'http_read_timeout',
+  'http_read_header_timeout',
+  'http_write_timeout',
+  'http_idle_timeout',
+  'telemetry',
+  'inflight_requests_logging',
+  'cors_enabled',
+  'cors_allowed_origins',
+  'cors_allowed_headers',
+  'cors_allow_credentials',
+  'disable_unauthed_rekey_endpoints',
+  'disable_unauthed_generate_root_endpoints',
+  'redact_addresses',
+  'redact_cluster_name',
+  'redact_version',
+]
+
+const accepted = {
   where: 'listener "tcp"',
   read: [
-    'address',
-    'tls_disable',
+    ...shared,
     'tls_cert_file',
     'tls_key_file',
     'tls_client_ca_file',
@@ -59,59 +82,52 @@ const accepted: Accepted = {
     'tls_min_version',
     'tls_max_version',
     'tls_cipher_suites',
-    'max_request_size',
-    'require_request_header',
     'x_forwarded_for_authorized_addrs',
     'x_forwarded_for_hop_skips',
     'x_forwarded_for_reject_not_authorized',
     'x_forwarded_for_reject_not_present',
-    'custom_response_headers',
-    'http_read_timeout',
-    'http_read_header_timeout',
-    'http_idle_timeout',
-    'telemetry',
-    'inflight_requests_logging',
-    'cors_enabled',
-    'cors_allowed_origins',
-    'cors_allowed_headers',
-    'cors_allow_credentials',
-    'disable_unauthed_rekey_endpoints',
   ],
   inert: {
     cluster_address: 'every node is active, and nodes meet in the storage',
     purpose: 'this server has one kind of listener',
-    http_write_timeout: 'answers have no limit of their own; a request as a whole has one',
-    max_request_duration: 'every request has 90 seconds',
-    max_request_json_memory: 'JSON is read within fixed limits (docs/reference/wire.md)',
-    max_request_json_strings: 'JSON is read within fixed limits (docs/reference/wire.md)',
-    max_json_depth: 'JSON is read within fixed limits (docs/reference/wire.md)',
+    max_token_header_size: 'all headers of a request together may have 64 KiB',
+    disable_request_limiter: 'there are rate limits by quota only',
+    disable_replication_status_endpoints: 'there is no replication',
     tls_prefer_server_cipher_suites: "the server's order always counts",
     profiling: 'there is no profiling endpoint',
-    chroot_namespace: 'namespaces are chosen by header or path',
   },
   refused: {
+    chroot_namespace: 'namespaces are chosen by header or path; give tokens of that namespace',
+    max_json_token: 'use max_json_object_entry_count, max_json_array_element_count and max_request_json_strings',
+    tls_acme_cache_path: 'give tls_cert_file and tls_key_file; SIGHUP reads them again',
+    tls_acme_ca_directory: 'give tls_cert_file and tls_key_file; SIGHUP reads them again',
+    tls_acme_email: 'give tls_cert_file and tls_key_file; SIGHUP reads them again',
     role: 'use telemetry { metrics_only = true }',
     proxy_protocol_behavior: 'use X-Forwarded-For (x_forwarded_for_authorized_addrs)',
     proxy_protocol_authorized_addrs: 'use X-Forwarded-For (x_forwarded_for_authorized_addrs)',
     x_forwarded_for_client_cert_header: 'client certificates are taken from TLS alone',
     tls_acme_domains: 'give tls_cert_file and tls_key_file; SIGHUP reads them again',
     tls_auto_reload: 'send SIGHUP, or POST sys/config/reload/tls',
-    redact_addresses: 'nothing is redacted',
-    redact_cluster_name: 'nothing is redacted',
-    redact_version: 'nothing is redacted',
     agent_api: 'that is for agents',
     proxy_api: 'that is for proxies',
   },
+} satisfies Accepted
+
+const acceptedOnSockets: Accepted = {
+  ...accepted,
+  where: 'listener "unix"',
+  read: [...shared, 'socket_mode', 'socket_user', 'socket_group'],
 }
 
 /** All of them, and warnings. */
 export function readListeners(document: HclObject): { listeners: ListenerConfig[]; warnings: string[] } {
   const warnings: string[] = []
   const listeners = blocks(document, 'listener', 1).map((block) => {
-    if (block.labels[0] !== 'tcp')
-      throw new HclError(`listener "${block.labels[0]}" is not supported: only "tcp" is`, block)
-    warnings.push(...checkSettings(block.body, accepted))
-    return readListener(block.body, block)
+    const [type] = block.labels
+    if (type !== 'tcp' && type !== 'unix')
+      throw new HclError(`listener "${type}" is not supported: "tcp" and "unix" are`, block)
+    warnings.push(...checkSettings(block.body, type === 'tcp' ? accepted : acceptedOnSockets))
+    return readListener(type, block.body, block)
   })
   return { listeners, warnings }
 }
@@ -119,35 +135,54 @@ export function readListeners(document: HclObject): { listeners: ListenerConfig[
 type Settings = ReturnType<typeof members>
 const stanzas = ['telemetry', 'inflight_requests_logging', 'custom_response_headers', 'profiling']
 
-function readListener(body: HclObject, at: { line: number; column: number }): ListenerConfig {
+function readListener(type: 'tcp' | 'unix', body: HclObject, at: { line: number; column: number }): ListenerConfig {
   const settings = members({ items: body.items.filter(({ key }) => !stanzas.includes(key)) })
-  const address = readAddress(settings['address'])
-  const tls = readTls(settings, at)
-  const size = settings['max_request_size']
+  const address =
+    type === 'tcp' ? readAddress(settings['address']) : { host: '', port: 0, unix: readUnixListener(settings, at) }
+  const tls = type === 'tcp' ? readTls(settings, at) : undefined
   const forwardedFor = readForwardedFor(settings)
   const customHeaders = readCustomHeaders(body)
   const cors = readCors(settings)
-  const readMs = durationOf(settings['http_read_timeout'])
-  const readHeaderMs = durationOf(settings['http_read_header_timeout'])
-  const idleMs = durationOf(settings['http_idle_timeout'])
-  const disableUnauthedRekey = boolOf(settings['disable_unauthed_rekey_endpoints'])
+  const redaction = readRedaction(settings)
+  const rekey = boolOf(settings['disable_unauthed_rekey_endpoints'])
+  const generateRoot = boolOf(settings['disable_unauthed_generate_root_endpoints'])
+  const disableUnauthedRekey = rekey === undefined ? generateRoot : rekey || generateRoot
   return {
     ...address,
     ...(tls ? { tls } : {}),
-    ...(size ? { maxRequestBytes: bytesOf(size) } : {}),
+    ...readLimits(settings),
     requireRequestHeader: boolOf(settings['require_request_header']) ?? false,
     ...(forwardedFor ? { forwardedFor } : {}),
     ...(customHeaders ? { customHeaders } : {}),
     ...(cors ? { cors } : {}),
-    timeouts: {
-      ...(readMs === undefined ? {} : { readMs }),
-      ...(readHeaderMs === undefined ? {} : { readHeaderMs }),
-      ...(idleMs === undefined ? {} : { idleMs }),
-    },
+    timeouts: readTimeouts(settings),
+    ...(redaction ? { redaction } : {}),
     metrics: readMetrics(body),
     ...(disableUnauthedRekey === undefined ? {} : { disableUnauthedRekey }),
     inFlightForEveryone: flagOf(body, 'inflight_requests_logging', 'unauthenticated_in_flight_requests_access'),
   }
+}
+
+function readTimeouts(settings: Settings): ListenerConfig['timeouts'] {
+  const readMs = durationOf(settings['http_read_timeout'])
+  const readHeaderMs = durationOf(settings['http_read_header_timeout'])
+  const idleMs = durationOf(settings['http_idle_timeout'])
+  const writeMs = durationLimitOf(settings['http_write_timeout'])
+  return {
+    ...(readMs === undefined ? {} : { readMs }),
+    ...(readHeaderMs === undefined ? {} : { readHeaderMs }),
+    ...(idleMs === undefined ? {} : { idleMs }),
+    ...(writeMs === undefined ? {} : { writeMs }),
+  }
+}
+
+function readRedaction(settings: Settings): Redaction | undefined {
+  const redaction = {
+    addresses: boolOf(settings['redact_addresses']) ?? false,
+    clusterName: boolOf(settings['redact_cluster_name']) ?? false,
+    version: boolOf(settings['redact_version']) ?? false,
+  }
+  return Object.values(redaction).some((on) => on) ? redaction : undefined
 }
 
 function readTls(settings: Settings, at: { line: number; column: number }): ListenerTls | undefined {
@@ -167,13 +202,18 @@ function readTls(settings: Settings, at: { line: number; column: number }): List
     throw new HclError('tls_require_and_verify_client_cert needs tls_client_ca_file', at)
   }
   const ciphers = listOf(settings['tls_cipher_suites'], 'commas').map((name) => opensslName(name, settings))
+  const minVersion = versionOf(settings['tls_min_version'], 'TLSv1.2')
+  const maxVersion = versionOf(settings['tls_max_version'], 'TLSv1.3')
+  if (minVersion > maxVersion) {
+    throw new HclError('"tls_max_version" must be greater than or equal to "tls_min_version"', at)
+  }
   return {
     certFile,
     keyFile,
     ...(clientCaFile ? { clientCaFile } : {}),
     clientCertificates: required ? 'required' : disabled || !clientCaFile ? 'not asked for' : 'asked for',
-    minVersion: versionOf(settings['tls_min_version'], 'TLSv1.2'),
-    maxVersion: versionOf(settings['tls_max_version'], 'TLSv1.3'),
+    minVersion,
+    maxVersion,
     ...(ciphers.length > 0 ? { ciphers: ciphers.join(':') } : {}),
   }
 }
@@ -238,13 +278,16 @@ function readCustomHeaders(body: HclObject): CustomHeaders | undefined {
       }
       const headers = out[item.key] ?? {}
       for (const { body: inside } of blocks(block.body, item.key, 0)) {
-        for (const header of inside.items) headers[header.key] = headerValue(header)
+        for (const header of inside.items) headers[canonical(header.key)] = headerValue(header)
       }
       out[item.key] = headers
     }
   }
   return out
 }
+
+/** Spelled as the server spells its own, so that the same header is never there twice. */
+const canonical = (name: string) => name.toLowerCase().replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase())
 
 /** Several values of one header are one, by "; ", as Vault has it. */
 function headerValue(item: HclItem): string {

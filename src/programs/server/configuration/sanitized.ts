@@ -9,7 +9,7 @@ export function sanitizedConfig(config: ServerConfig): JsonObject {
     cluster_name: '',
     default_lease_ttl: config.defaultTtlMs / 1000,
     max_lease_ttl: config.maxTtlMs / 1000,
-    default_max_request_duration: 0,
+    default_max_request_duration: (config.maxRequestMs ?? 0) / 1000,
     disable_cache: false,
     disable_mlock: true,
     disable_performance_standby: false,
@@ -22,23 +22,43 @@ export function sanitizedConfig(config: ServerConfig): JsonObject {
     log_level: config.logLevel,
     log_file: config.logFile ?? '',
     pid_file: config.pidFile ?? '',
-    listeners: config.listeners.map(({ host, port, tls }) => ({
-      type: 'tcp',
+    listeners: config.listeners.map(({ host, port, unix, tls }) => ({
+      type: unix ? 'unix' : 'tcp',
       config: {
-        address: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+        address: unix?.path ?? `${host.includes(':') ? `[${host}]` : host}:${port}`,
         ...(tls
           ? { tls_cert_file: tls.certFile, tls_key_file: tls.keyFile, tls_min_version: tls.minVersion }
           : { tls_disable: true }),
       },
     })),
     storage: { type: config.storage.kind },
+    ...sealsOf(config),
     telemetry: {
       disable_hostname: true,
       metrics_prefix: config.telemetry.prefix,
       usage_gauge_period: config.telemetry.usagePeriodMs * 1e6,
     },
     outbound: { allow: [...config.outboundAllow] },
+    ...(config.snapshots
+      ? {
+          snapshots: {
+            path: config.snapshots.path,
+            interval: config.snapshots.intervalMs / 1000,
+            keep: config.snapshots.keep,
+          },
+        }
+      : {}),
     audit_file_directories: [...config.auditDirectories],
     shutdown_timeout: config.shutdownMs / 1000,
   }
+}
+
+/** As Vault: absent when there is no stanza. */
+function sealsOf({ seals }: ServerConfig): JsonObject {
+  const { current, from } = seals ?? {}
+  const found = [
+    ...(current ? [{ type: current.kind, disabled: false }] : []),
+    ...(from ? [{ type: from.kind, disabled: true }] : []),
+  ]
+  return found.length > 0 ? { seals: found } : {}
 }

@@ -12,6 +12,7 @@ export const stanzas = [
   'initialize',
   'audit',
   'user_lockout',
+  'snapshots',
 ] as const
 
 /** In several files they add up; of other settings the last file's counts. */
@@ -32,7 +33,9 @@ export const topLevel: Accepted = {
     'pid_file',
     'default_lease_ttl',
     'max_lease_ttl',
+    'default_max_request_duration',
     'shutdown_timeout',
+    'workers',
     'api_addr',
     'enable_response_header_hostname',
     'disable_mlock',
@@ -60,7 +63,6 @@ export const topLevel: Accepted = {
     log_rotate_bytes: 'rotate log_file yourself and send SIGHUP',
     log_rotate_duration: 'rotate log_file yourself and send SIGHUP',
     log_rotate_max_files: 'rotate log_file yourself and send SIGHUP',
-    default_max_request_duration: 'every request has 90 seconds',
     enable_response_header_raft_node_id: 'there is no raft',
     license_path: 'no licence is needed',
     reporting: 'nothing is reported to anyone',

@@ -8,8 +8,10 @@ import type { HttpAnswer } from '../../../server/http/envelope.ts'
 import { guard } from '../../../server/http/guard.ts'
 import { type Handler, type HttpRequest, plain } from '../../../server/http/handler.ts'
 import { type Listener, listen } from '../../../server/http/listener.ts'
+import { redact } from '../../../server/http/redaction.ts'
 import type { ListenerConfig, ListenerTls } from '../configuration/listener-stanza.ts'
 import type { NodeOperations } from './operations.ts'
+import { socketOf } from './socket-owner.ts'
 
 export interface ListenerParts {
   readonly handler: Handler
@@ -19,11 +21,11 @@ export interface ListenerParts {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Throws when a file cannot be read or the address is taken. */
-export function openListener(config: ListenerConfig, parts: ListenerParts): Promise<Listener> {
-  const { host, port, tls, timeouts, maxRequestBytes } = config
+/** Rejects when a file cannot be read or the address is taken. */
+export async function openListener(config: ListenerConfig, parts: ListenerParts): Promise<Listener> {
+  const { host, port, unix, tls, timeouts, maxRequestBytes } = config
   return listen({
-    handler: guard(parts.handler, {
+    handler: guard(limited(config, parts.handler), {
       requireRequestHeader: config.requireRequestHeader,
       cors: () => config.cors ?? parts.cors(),
       ...(config.customHeaders ? { customHeaders: config.customHeaders } : {}),
@@ -33,6 +35,8 @@ export function openListener(config: ListenerConfig, parts: ListenerParts): Prom
     }),
     host,
     port,
+    ...(unix ? { unix: socketOf(unix) } : {}),
+    ...(timeouts.writeMs === undefined ? {} : { writeTimeoutMs: timeouts.writeMs }),
     ...(tls ? { tls: readTls(tls) } : {}),
     ...(maxRequestBytes === undefined ? {} : { maxBodyBytes: maxRequestBytes }),
     server: {
@@ -41,6 +45,13 @@ export function openListener(config: ListenerConfig, parts: ListenerParts): Prom
       ...(timeouts.idleMs === undefined ? {} : { keepAliveTimeout: timeouts.idleMs }),
     },
   })
+}
+
+/** The handler as this listener has it; the same one where it asks for nothing. */
+function limited({ requests: limits, redaction }: ListenerConfig, handler: Handler): Handler {
+  const inner: Handler = limits ? (request) => handler({ ...request, limits }) : handler
+  if (!redaction) return inner
+  return async (request) => redact(redaction, request.target.split('?', 1)[0] ?? '', await inner(request))
 }
 
 export const readTls = (tls: ListenerTls) => ({
@@ -66,7 +77,7 @@ function beforeOf(config: ListenerConfig, operations: NodeOperations): { before?
     if (isMetrics && metrics === 'none') return Promise.resolve(plain(404, []))
     if (isMetrics && metrics !== 'with a token' && request.method === 'GET') return showMetrics(request, operations)
     if (path === '/v1/sys/in-flight-req' && inFlightForEveryone && request.method === 'GET') {
-      return Promise.resolve(json(stringifyJson(operations.requests.json(operations.rootNamespaceId))))
+      return operations.inFlight(operations.rootNamespaceId).then((found) => json(stringifyJson(found)))
     }
     return undefined
   }

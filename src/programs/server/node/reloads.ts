@@ -35,6 +35,10 @@ export class Reloads {
     this.declaredAudit = options.config.audit ?? []
   }
 
+  get log(): Logger {
+    return this.#options.log
+  }
+
   get parts(): Readonly<Record<string, () => Promise<void>>> {
     return {
       tls: async () => this.#tls(),

@@ -1,3 +1,4 @@
+import { formatGoDuration } from '../../../lib/duration.ts'
 import type { Listener } from '../../../server/http/listener.ts'
 import type { ServerConfig } from '../configuration.ts'
 
@@ -5,7 +6,7 @@ export interface StartFacts {
   /** Where clients reach this node. */
   readonly address: string | undefined
   /** In the configuration's order; absent when only the configuration was looked at. */
-  readonly bound?: readonly Listener[]
+  readonly bound?: readonly Pick<Listener, 'address'>[]
   readonly versions: { readonly vault: string; readonly coffer: string }
 }
 
@@ -30,8 +31,9 @@ export function startReport(config: ServerConfig, { address, bound, versions }: 
 }
 
 function listenerLine(listener: ServerConfig['listeners'][number], bound: string | undefined): string {
-  const { host, port, maxRequestBytes = 33_554_432, tls } = listener
-  const given = `${host.includes(':') ? `[${host}]` : host}:${port}`
-  const address = bound?.replace(/^https?:\/\//, '') ?? given
-  return `tcp (addr: "${address}", max_request_duration: "1m30s", max_request_size: "${maxRequestBytes}", tls: "${tls ? 'enabled' : 'disabled'}")`
+  const { host, port, unix, maxRequestBytes = 33_554_432, requests, tls } = listener
+  const given = unix?.path ?? `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const address = bound?.replace(/^(?:https?|unix):\/\//, '') ?? given
+  const duration = formatGoDuration(requests?.durationMs ?? 90_000)
+  return `${unix ? 'unix' : 'tcp'} (addr: "${address}", max_request_duration: "${duration}", max_request_size: "${maxRequestBytes}", tls: "${tls ? 'enabled' : 'disabled'}")`
 }

@@ -36,7 +36,14 @@ const two = `
   }`
 const rule = 'path "sys/policies/acl/*" { capabilities = ["read", "list"] }'
 
-const start = (server: SealServer, text: string, env: Record<string, string> = { RULE: rule }, node = 'one') =>
+const alive = new AbortController().signal
+const start = (
+  server: SealServer,
+  text: string,
+  env: Record<string, string> = { RULE: rule },
+  node = 'one',
+  signal = alive,
+) =>
   startSeal({
     seal: server.core.seal,
     handler: server.core.handler,
@@ -45,7 +52,7 @@ const start = (server: SealServer, text: string, env: Record<string, string> = {
     node,
     clock: server.clock,
     log,
-    signal: new AbortController().signal,
+    signal,
   })
 
 /** What is there, asked with a root token that this test makes for itself. */
@@ -66,6 +73,57 @@ describe('the first start', () => {
     // The one that a request made and the one that asks here.
     expect(await accessors(server)).toBe(2)
     expect(lines.join('\n')).not.toMatch(/hvs\./)
+  })
+
+  it('waits for a seal that is away right after it was initialised', async () => {
+    let away = true
+    const { current: own } = seals()
+    const unwrap: typeof own.unwrap = async (blob, id) => {
+      if (away) throw new Error('connection refused')
+      return own.unwrap(blob, id)
+    }
+    const server = track(new SealServer({ seals: { current: { ...own, unwrap } } }))
+    const starting = start(server, two)
+    await server.clock.advance(5000)
+    expect(await server.sealed()).toBe(true)
+    away = false
+    await server.clock.advance(20_000)
+    await starting
+    expect(await policies(server)).toEqual([rule, rule])
+  })
+
+  it('waits for a seal that is away before it is initialised, and tries ever more seldom', async () => {
+    let attempts = 0
+    let away = true
+    const { current: own } = seals()
+    const wrap: typeof own.wrap = async (key) => {
+      attempts += 1
+      if (away) throw new Error('the PIN is wrong')
+      return own.wrap(key)
+    }
+    const server = track(new SealServer({ seals: { current: { ...own, wrap } } }))
+    lines.length = 0
+    const starting = start(server, two)
+    await server.clock.advance(60_000)
+    expect(attempts).toBeGreaterThan(4)
+    expect(attempts).toBeLessThan(9)
+    expect(lines.join()).toMatch(/not initialised yet, will be tried again.*the PIN is wrong/)
+    away = false
+    await server.clock.advance(60_000)
+    await starting
+    expect(await policies(server)).toEqual([rule, rule])
+  })
+
+  it('ends with the server that waits for its seal', async () => {
+    const { current: own } = seals()
+    const wrap = async () => Promise.reject(new Error('away'))
+    const server = track(new SealServer({ seals: { current: { ...own, wrap } } }))
+    const stop = new AbortController()
+    const starting = start(server, two, undefined, 'one', stop.signal)
+    await server.clock.advance(5000)
+    stop.abort(new Error('SIGTERM'))
+    await expect(starting).rejects.toThrow('SIGTERM')
+    expect((await server.call('GET', 'sys/init', undefined, '')).body).toEqual({ initialized: false })
   })
 
   it('happens once', async () => {
@@ -152,7 +210,8 @@ describe('the first start', () => {
       for (let at = 0; ; at += 1) {
         const first = track(new SealServer({ seals: seals() }))
         const dying = track(first.another(seals(), crashing(first.backend, at, when)))
-        const died = await start(dying, two).then(
+        // Who died waits for nothing any more.
+        const died = await start(dying, two, undefined, 'one', AbortSignal.abort()).then(
           () => false,
           () => true,
         )

@@ -4,7 +4,6 @@ import { parseJson } from '../../../lib/json/parse.ts'
 import { stringifyJson } from '../../../lib/json/stringify.ts'
 import type { Json } from '../../../lib/json/value.ts'
 import type { Logger } from '../../../lib/log.ts'
-import { Refusal } from '../../../server/contracts/request.ts'
 import type { NodeSeal } from '../../../server/faces/sys/seal/node-seal.ts'
 import { type Handler, inject } from '../../../server/http/handler.ts'
 import type { FirstRequest } from './initialize-stanza.ts'
@@ -22,6 +21,9 @@ export interface FirstStartOptions {
   readonly node: string
 }
 
+/** How long the start waits for the seal before it goes on without. */
+const patienceMs = 5000
+
 /**
  * Unseals where the server can, and does the requests that are left of its first start; a later start does nothing of that.
  * Throws with the name of the request that failed: the next start goes on with it.
@@ -30,25 +32,52 @@ export async function startSeal(options: FirstStartOptions): Promise<void> {
   const { seal, requests, log } = options
   const status = await seal.status()
   if (status.initialised) return goOn(options)
-  if (requests.length === 0) return seal.start()
+  if (requests.length === 0) return unseal(options)
   if (!status.recovery) {
-    throw new Error('initialize needs a seal that unseals without people: seal "static" or seal "transit"')
+    throw new Error('initialize needs a seal that unseals without people: static, transit, awskms or pkcs11')
   }
   log.info('first start: initialising')
-  let rootToken: string
-  try {
-    rootToken = (await seal.initialise({ shares: 0, threshold: 0, initialising: true })).rootToken
-  } catch (error) {
-    // Another node was faster.
-    if (error instanceof Refusal && (await seal.status()).initialised) return goOn(options)
-    throw error
+  const rootToken = await initialise(options)
+  return rootToken === undefined ? goOn(options) : finish(options, rootToken)
+}
+
+const longestWaitMs = 60_000
+
+/**
+ * The root token, or undefined when the storage is initialised already: by another node, or by this one that came no further. While
+ * the seal is away it waits: a process that ended would be started anew, and try a wrong PIN again, until the token locks.
+ */
+async function initialise({ seal, clock, log, signal }: FirstStartOptions): Promise<string | undefined> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return (await seal.initialise({ shares: 0, threshold: 0, initialising: true })).rootToken
+    } catch (error) {
+      if ((await seal.status()).initialised) return undefined
+      log.warn('first start: not initialised yet, will be tried again', { attempt, error: String(error) })
+    }
+    await clock.sleep(Math.min(longestWaitMs, 500 * 2 ** attempt), signal)
   }
-  await finish(options, rootToken)
+}
+
+/** A seal that hangs is waited for elsewhere: here who asks for health would get no answer meanwhile. */
+async function unseal({ seal, clock, log }: FirstStartOptions): Promise<void> {
+  const over = new AbortController()
+  const starting = seal.start()
+  const late = clock.sleep(patienceMs, over.signal).then(() => {
+    log.warn('the seal has not answered yet')
+    starting.catch((error: unknown) => log.error('unsealing stopped', { error: String(error) }))
+  })
+  try {
+    await Promise.race([starting, late])
+  } finally {
+    late.catch(() => undefined)
+    over.abort(new Error('the seal has answered'))
+  }
 }
 
 async function goOn(options: FirstStartOptions): Promise<void> {
   const { seal } = options
-  await seal.start()
+  await unseal(options)
   if (await seal.firstStart.pending()) await finish(options, undefined)
 }
 

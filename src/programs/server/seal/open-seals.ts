@@ -1,6 +1,7 @@
 /** From seal stanzas to seals: reads keys from where the stanzas say they are. */
 import { readFileSync } from 'node:fs'
 import type { Clock } from '../../../lib/clock.ts'
+import { parseGoBool } from '../../../lib/go-bool.ts'
 import type { Logger } from '../../../lib/log.ts'
 import type { RandomBytes } from '../../../lib/random.ts'
 import { setting } from '../../../lib/setting.ts'
@@ -8,8 +9,12 @@ import { VaultClient } from '../../../sdk/client.ts'
 import { createNodeTransport } from '../../../sdk/node-transport.ts'
 import type { Seal } from '../../../server/contracts/devices.ts'
 import type { ConfiguredSeals } from '../../../server/faces/sys/seal/node-seal.ts'
+import { watchSeal } from '../../../server/seal/config/seal-watch.ts'
 import { type StaticKey, staticSeal } from '../../../server/seal/static/static.ts'
 import { renewSealToken, transitSeal } from '../../../server/seal/transit/transit.ts'
+import { readSource } from './key-source.ts'
+import { openAwsKms } from './open-awskms.ts'
+import { openPkcs11 } from './open-pkcs11.ts'
 import type { KeySetting, SealStanza, SealStanzas, TransitStanza } from './seal-stanza.ts'
 
 export interface OpenSealsOptions {
@@ -17,21 +22,36 @@ export interface OpenSealsOptions {
   readonly clock: Clock
   readonly random: RandomBytes
   readonly log: Logger
-  /** Ends the renewal of tokens. */
+  /** Ends what is being asked, the renewal of tokens and the watch over the seal. */
   readonly signal: AbortSignal
+  /** False: another process of this node renews the tokens and watches over the seal. Default: true. */
+  readonly watches?: boolean
 }
 
 /** Throws an Error that names the setting, never its value. */
 export function openSeals(stanzas: SealStanzas, options: OpenSealsOptions): ConfiguredSeals {
-  const { current, from } = stanzas
-  return {
-    ...(current ? { current: openSeal(current, options) } : {}),
-    ...(from ? { from: openSeal(from, options) } : {}),
-  }
+  const { from } = stanzas
+  const current = stanzas.current ?? fromEnvironment(options.env, from)
+  const seal = current && openSeal(current, options)
+  // A key in the configuration cannot go away.
+  if (seal && current.kind !== 'static' && options.watches !== false) watchSeal({ ...options, seal })
+  return { ...(seal ? { current: seal } : {}), ...(from ? { from: openSeal(from, options) } : {}) }
+}
+
+/** As Vault: these seals can be chosen without a stanza. Not the one that is left: there the keys go back to people. */
+function fromEnvironment(env: OpenSealsOptions['env'], from: SealStanza | undefined): SealStanza | undefined {
+  const { value: type, from: name } = setting(env, 'SEAL_TYPE') ?? { value: 'shamir', from: '' }
+  if (type === 'shamir' || type === from?.kind) return undefined
+  if (type === 'awskms') return { kind: 'awskms' }
+  if (type === 'pkcs11') return { kind: 'pkcs11', settings: {} }
+  if (type === 'transit') return { kind: 'transit' }
+  throw new Error(`${name} is "${type}": this seal needs its stanza in the configuration`)
 }
 
 function openSeal(stanza: SealStanza, options: OpenSealsOptions): Seal {
   if (stanza.kind === 'transit') return openTransit(stanza, options)
+  if (stanza.kind === 'awskms') return openAwsKms(stanza, options)
+  if (stanza.kind === 'pkcs11') return openPkcs11(stanza, options)
   const current = readKey(stanza.current, 'current_key', options)
   const previous = stanza.previous && readKey(stanza.previous, 'previous_key', options)
   return staticSeal({ current, random: options.random, ...(previous ? { previous } : {}) })
@@ -39,25 +59,9 @@ function openSeal(stanza: SealStanza, options: OpenSealsOptions): Seal {
 
 function readKey({ id, source }: KeySetting, name: string, { env }: OpenSealsOptions): StaticKey {
   const where = `seal "static": ${name}`
-  const key = decodeKey(sourceBytes(source, where, env))
+  const key = decodeKey(readSource(source, where, env))
   if (!key) throw new Error(`${where} must be 32 bytes, bare (in a file), in base64 or in hex`)
   return { id, key }
-}
-
-function sourceBytes(source: string, where: string, env: OpenSealsOptions['env']): Uint8Array {
-  if (source.startsWith('env://')) {
-    const name = source.slice('env://'.length)
-    const value = env[name]
-    if (!value) throw new Error(`${where}: the environment has no ${name}`)
-    return Buffer.from(value)
-  }
-  if (!source.startsWith('file://')) return Buffer.from(source)
-  const path = source.slice('file://'.length)
-  try {
-    return readFileSync(path)
-  } catch (cause) {
-    throw new Error(`${where}: the file ${path} cannot be read`, { cause })
-  }
 }
 
 function decodeKey(bytes: Uint8Array): Uint8Array | undefined {
@@ -73,6 +77,13 @@ function openTransit(stanza: TransitStanza, options: OpenSealsOptions): Seal {
   const from = (name: string) => setting(env, name)?.value
   const address = stanza.address ?? from('ADDR')
   const token = stanza.token ?? from('TOKEN')
+  const keyName = from('TRANSIT_SEAL_KEY_NAME') ?? stanza.keyName
+  const mountPath = from('TRANSIT_SEAL_MOUNT_PATH') ?? stanza.mountPath
+  if (!keyName || !mountPath) {
+    throw new Error(
+      'seal "transit" needs key_name and mount_path, there or in VAULT_TRANSIT_SEAL_KEY_NAME and VAULT_TRANSIT_SEAL_MOUNT_PATH',
+    )
+  }
   if (!address) throw new Error('seal "transit" needs an address, there or in VAULT_ADDR')
   if (!token) throw new Error('seal "transit" needs a token, there or in VAULT_TOKEN')
   const namespace = stanza.namespace ?? from('NAMESPACE')
@@ -83,12 +94,22 @@ function openTransit(stanza: TransitStanza, options: OpenSealsOptions): Seal {
     token,
     ...(namespace ? { namespace } : {}),
   })
-  if (stanza.renewal) {
+  if (isRenewed(stanza, env) && options.watches !== false) {
     renewSealToken({ ...options, client }).catch((error: unknown) => {
       if (!signal.aborted) log.error('the token of the transit seal is not renewed any more', { error: String(error) })
     })
   }
-  return transitSeal({ client, mountPath: stanza.mountPath, keyName: stanza.keyName })
+  return transitSeal({ client, mountPath, keyName, signal })
+}
+
+function isRenewed({ renewal = true }: TransitStanza, env: OpenSealsOptions['env']): boolean {
+  const given = setting(env, 'TRANSIT_SEAL_DISABLE_RENEWAL')
+  if (!given) return renewal
+  const disabled = parseGoBool(given.value)
+  if (disabled === undefined) {
+    throw new Error(`seal "transit": ${given.from} is "${given.value}"; true and false are accepted`)
+  }
+  return !disabled
 }
 
 function tlsOf(stanza: TransitStanza, from: (name: string) => string | undefined) {

@@ -54,10 +54,13 @@ describe('seal stanzas', () => {
       'another key has another id',
     ],
     ['seal "static" { current_key_id = "a" current_key = "x" colour = "red" }', 'colour'],
-    ['seal "transit" { key_name = "a" }', 'needs key_name and mount_path'],
     [
       'seal "static" { current_key_id = "a" current_key = "x" }\nseal "transit" { key_name = "a" mount_path = "t" }',
       'there can be only one seal',
+    ],
+    [
+      'seal "transit" { key_name = "a" mount_path = "t" }\nseal "transit" { key_name = "b" mount_path = "t" disabled = true }',
+      'seal "transit" stands there twice: a migration leads to a seal of another kind',
     ],
   ])('%s is refused', (text, why) => expect(() => read(text)).toThrow(why))
 })
@@ -93,6 +96,19 @@ describe('the transit seal', () => {
     expect(() => open(stanza, { VAULT_ADDR: 'http://127.0.0.1:1' })).toThrow('needs a token')
     const { current } = open(stanza, { VAULT_ADDR: 'http://127.0.0.1:1', VAULT_TOKEN: 't' })
     expect([current?.type, current?.keyId()]).toEqual(['transit', 'transit/root'])
+  })
+
+  it('goes by the environment first for its key, as Vault does, and needs no stanza then', () => {
+    const other = { VAULT_ADDR: 'http://127.0.0.1:1', VAULT_TOKEN: 't', BAO_TRANSIT_SEAL_KEY_NAME: 'other' }
+    expect(open(stanza, other).current?.keyId()).toBe('transit/other')
+    const all = { ...other, VAULT_TRANSIT_SEAL_MOUNT_PATH: 'there/', VAULT_TRANSIT_SEAL_DISABLE_RENEWAL: 'true' }
+    expect(open('', { ...all, VAULT_SEAL_TYPE: 'transit' }).current?.keyId()).toBe('there/other')
+    expect(() => open('seal "transit" { key_name = "a" mount_path = "" }', other)).toThrow(
+      'needs key_name and mount_path, there or in',
+    )
+    expect(() => open(stanza, { ...all, VAULT_TRANSIT_SEAL_DISABLE_RENEWAL: 'maybe' })).toThrow(
+      'VAULT_TRANSIT_SEAL_DISABLE_RENEWAL is "maybe"; true and false are accepted',
+    )
   })
 })
 

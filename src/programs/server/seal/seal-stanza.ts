@@ -1,7 +1,9 @@
-/** `seal "static" { … }` and `seal "transit" { … }`: seals that unseal without people. Without any the seal is of shares. */
+/** `seal "static" { … }`, `seal "transit" { … }` and the like: seals that unseal without people. Without any the seal is of shares. */
 import { blocks, type HclBlock, members } from '../../../lib/hcl/read.ts'
 import { HclError, type HclItem, type HclObject } from '../../../lib/hcl/tree.ts'
-import { boolOf, checkSettings, textOf } from '../configuration/settings.ts'
+import { type Accepted, boolOf, checkSettings, textOf } from '../configuration/settings.ts'
+import { type AwsKmsStanza, acceptedAwsKms, readAwsKms } from './awskms-stanza.ts'
+import { acceptedPkcs11, type Pkcs11Stanza, readPkcs11 } from './pkcs11-stanza.ts'
 
 export interface StaticStanza {
   readonly kind: 'static'
@@ -16,10 +18,11 @@ export interface KeySetting {
 
 export interface TransitStanza {
   readonly kind: 'transit'
-  readonly keyName: string
-  readonly mountPath: string
-  readonly renewal: boolean
-  /** Where they are absent the environment counts: VAULT_ADDR and the like. */
+  /** These three yield to the environment: VAULT_TRANSIT_SEAL_KEY_NAME and the like. */
+  readonly keyName?: string
+  readonly mountPath?: string
+  readonly renewal?: boolean
+  /** Where the others are absent the environment counts: VAULT_ADDR and the like. */
   readonly address?: string
   readonly token?: string
   readonly namespace?: string
@@ -30,30 +33,41 @@ export interface TransitStanza {
   readonly skipVerify?: boolean
 }
 
-export type SealStanza = StaticStanza | TransitStanza
+export type SealStanza = StaticStanza | TransitStanza | AwsKmsStanza | Pkcs11Stanza
 export interface SealStanzas {
   readonly current?: SealStanza
   /** disabled = true: the one to migrate from. */
   readonly from?: SealStanza
 }
 
-const accepted = {
-  static: ['current_key_id', 'current_key', 'previous_key_id', 'previous_key', 'disabled'],
-  transit: [
-    'address',
-    'token',
-    'key_name',
-    'mount_path',
-    'namespace',
-    'disable_renewal',
-    'tls_ca_cert',
-    'tls_client_cert',
-    'tls_client_key',
-    'tls_server_name',
-    'tls_skip_verify',
-    'disabled',
-  ],
-} as const
+const acceptedTransit = [
+  'address',
+  'token',
+  'key_name',
+  'mount_path',
+  'namespace',
+  'disable_renewal',
+  'tls_ca_cert',
+  'tls_client_cert',
+  'tls_client_key',
+  'tls_server_name',
+  'tls_skip_verify',
+  'disabled',
+]
+
+interface SealKind extends Omit<Accepted, 'where'> {
+  readonly parse: (block: HclBlock) => SealStanza
+}
+
+const kinds: Readonly<Record<string, SealKind>> = {
+  static: {
+    read: ['current_key_id', 'current_key', 'previous_key_id', 'previous_key', 'disabled'],
+    parse: readStatic,
+  },
+  transit: { read: acceptedTransit, parse: readTransit },
+  awskms: { ...acceptedAwsKms, parse: readAwsKms },
+  pkcs11: { ...acceptedPkcs11, parse: readPkcs11 },
+}
 
 /** Throws HclError, which names the place. */
 export function readSealStanzas(document: HclObject): SealStanzas {
@@ -71,23 +85,40 @@ export function readSealStanzas(document: HclObject): SealStanzas {
     }
     if (disabled) from = stanza
     else current = stanza
+    if (current && from?.kind === current.kind) {
+      throw new HclError(
+        `seal "${from.kind}" stands there twice: a migration leads to a seal of another kind, so go by way of one (${kindHint[from.kind]})`,
+        block,
+      )
+    }
   }
   return { ...(current ? { current } : {}), ...(from ? { from } : {}) }
 }
 
+const byStatic = 'such as static'
+/** What to do instead, between two of one kind. */
+const kindHint: Readonly<Record<SealStanza['kind'], string>> = {
+  static: 'or give the key before as previous_key, without a migration',
+  transit: byStatic,
+  awskms: `${byStatic}, or allow both keys and change kms_key_id, without a migration`,
+  pkcs11: `${byStatic}, or have both keys on the token and change key_label, without a migration`,
+}
+
 function readStanza(block: HclBlock): SealStanza {
-  const kind = block.labels[0]
-  if (kind !== 'static' && kind !== 'transit') {
-    throw new HclError(`seal "${kind}" is not supported: shamir, static and transit are`, block)
+  const label = block.labels[0] ?? ''
+  const kind = Object.hasOwn(kinds, label) ? kinds[label] : undefined
+  if (!kind) {
+    throw new HclError(`seal "${label}" is not supported: shamir, ${Object.keys(kinds).join(', ')} are`, block)
   }
-  checkSettings(block.body, { where: `seal "${kind}"`, read: [...accepted[kind]] })
-  const settings = members(block.body)
-  return kind === 'static' ? readStatic(settings, block) : readTransit(settings, block)
+  const { parse, ...accepted } = kind
+  checkSettings(block.body, { where: `seal "${label}"`, ...accepted })
+  return parse(block)
 }
 
 type Settings = Readonly<Record<string, HclItem>>
 
-function readStatic(settings: Settings, block: HclBlock): StaticStanza {
+function readStatic(block: HclBlock): StaticStanza {
+  const settings = members(block.body)
   const current = keySetting(settings, 'current', block)
   const previous = keySetting(settings, 'previous', block)
   if (!current) throw new HclError('seal "static" needs current_key_id and current_key', block)
@@ -105,12 +136,15 @@ function keySetting(settings: Settings, which: 'current' | 'previous', block: Hc
   return { id, source }
 }
 
-function readTransit(settings: Settings, block: HclBlock): TransitStanza {
+function readTransit(block: HclBlock): TransitStanza {
+  const settings = members(block.body)
   const text = (name: string) => textOf(settings[name])
-  const keyName = text('key_name')
-  const mountPath = text('mount_path')
-  if (!keyName || !mountPath) throw new HclError('seal "transit" needs key_name and mount_path', block)
+  const notRenewed = boolOf(settings['disable_renewal'])
   const optional = {
+    // Vault takes an empty text for an absent one.
+    keyName: text('key_name') || undefined,
+    mountPath: text('mount_path') || undefined,
+    renewal: notRenewed === undefined ? undefined : !notRenewed,
     address: text('address'),
     token: text('token'),
     namespace: text('namespace'),
@@ -120,7 +154,6 @@ function readTransit(settings: Settings, block: HclBlock): TransitStanza {
     serverName: text('tls_server_name'),
     skipVerify: boolOf(settings['tls_skip_verify']),
   }
-  const renewal = !(boolOf(settings['disable_renewal']) ?? false)
   const present = Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined))
-  return { kind: 'transit', keyName, mountPath, renewal, ...present }
+  return { kind: 'transit', ...present }
 }

@@ -51,7 +51,7 @@ export class UsageGauges {
 
   async *#count(): AsyncGenerator<void, void> {
     const { telemetry } = this.#options
-    const total = { leases: 0, entities: 0 }
+    const total = { leases: 0, entities: 0, irrevocable: 0 }
     const shown = new Set<string>()
     for (const info of [rootNamespace, ...this.#options.namespaces()]) {
       const labels = { namespace: info.path === '' ? 'root' : info.path }
@@ -64,6 +64,7 @@ export class UsageGauges {
         total.leases += count
         yield
       }
+      for (const count of (await this.#options.leases.in(info).countIrrevocable()).values()) total.irrevocable += count
       for await (const count of entityPages(this.#options, info)) {
         own.entities += count
         yield
@@ -76,6 +77,7 @@ export class UsageGauges {
     for (const namespace of this.#shown) if (!shown.has(namespace)) this.#hide(namespace)
     this.#shown = shown
     telemetry.gauge('expire.num_leases').set(total.leases)
+    telemetry.gauge('expire.num_irrevocable_leases').set(total.irrevocable)
     telemetry.gauge('identity.num_entities').set(total.entities)
   }
 

@@ -329,6 +329,77 @@ describe('groups', () => {
   })
 })
 
+describe('a turn with much to write', () => {
+  it('hands its first lines to the device before the turn is over', async () => {
+    const { broker, device } = setUp()
+    await broker.enable('mem', { type: 'memory' })
+    await broker.request(request())
+    const before = device().groups.length
+    let over = false
+    setImmediate(() => (over = true))
+    const writing = Array.from({ length: 16 }, (_, i) => broker.exchange(request({ id: `r${i}` }), response()))
+    await Promise.all(writing)
+    expect(over).toBe(false)
+    expect(device().groups.length - before).toBe(1)
+  })
+
+  it('of less waits for the rest of the turn', async () => {
+    const { broker, device } = setUp()
+    await broker.enable('mem', { type: 'memory' })
+    await broker.request(request())
+    const before = device().groups.length
+    let over = false
+    setImmediate(() => (over = true))
+    const early = Array.from({ length: 10 }, () => broker.exchange(request(), response()))
+    await Promise.resolve()
+    await Promise.all([...early, broker.exchange(request(), response())])
+    expect(over).toBe(true)
+    expect(device().groups.length - before).toBe(1)
+  })
+})
+
+describe('lines of one holder', () => {
+  const linesOf = async (requests: readonly AuditedRequest[]) => {
+    const { broker, device } = setUp()
+    await broker.enable('mem', { type: 'memory' })
+    for (const asked of requests) await broker.exchange(asked, response())
+    return device()
+      .records.filter((record) => record['type'] === 'request')
+      .map(({ auth, request }) => ({ auth, request }))
+  }
+  const granted = (name: string): AuditedAuth['policyResults'] => ({
+    allowed: true,
+    granting: [{ name, namespace: { id: 'root', path: '' }, type: 'acl' }],
+  })
+
+  it('say the same, to the letter, as without one: only what policy said and the uses left differ', async () => {
+    const of = (holder: object | undefined) => [
+      request({ auth: { ...auth, holder, policyResults: granted('a') } }),
+      request({ auth: { ...auth, holder, policyResults: granted('b'), remainingUses: 2 } }),
+      request({ auth: { ...auth, holder, policyResults: undefined } }),
+    ]
+    const all = await linesOf([...of({}), ...of(undefined)])
+    const lines = all.slice(0, 3)
+    expect(JSON.stringify(lines)).toBe(JSON.stringify(all.slice(3)))
+    expect(lines.map(({ auth }) => auth.policy_results?.granting_policies[0].name)).toEqual(['a', 'b', undefined])
+    expect(lines.map(({ auth }) => auth.remaining_uses)).toEqual([undefined, 2, undefined])
+  })
+
+  it('are not those of another', async () => {
+    const other = { ...auth, clientToken: 'hvs.other', accessor: 'other', displayName: 'other', entityId: 'e2' }
+    const [first, second] = await linesOf([
+      request({ auth: { ...auth, holder: {} } }),
+      request({ auth: { ...other, holder: {} } }),
+    ])
+    expect(second?.auth).toMatchObject({ display_name: 'other', entity_id: 'e2' })
+    expect(second?.request.client_id).toBe('e2')
+    for (const member of ['client_token', 'client_token_accessor']) {
+      expect(first?.request[member]).toMatch(/^hmac-sha256:[0-9a-f]{64}$/)
+      expect(second?.request[member]).not.toBe(first?.request[member])
+    }
+  })
+})
+
 describe('the chain', () => {
   const linksOf = (lines: readonly string[]) => lines.map((line) => JSON.parse(line.slice(line.indexOf('{'))))
 

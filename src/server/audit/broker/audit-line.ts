@@ -4,8 +4,8 @@ import { parseJson } from '../../../lib/json/parse.ts'
 import { stringifyJson } from '../../../lib/json/stringify.ts'
 import { type Json, type JsonObject, RawJson } from '../../../lib/json/value.ts'
 import type { AuditedAuth, AuditedRequest, AuditedResponse } from '../../contracts/audit.ts'
-import type { MountInfo } from '../../contracts/request.ts'
 import type { DeviceOptions } from './device-options.ts'
+import { braced, KeptTexts, member } from './kept-texts.ts'
 import type { LineHasher } from './line-hasher.ts'
 
 export interface LineOptions {
@@ -17,7 +17,7 @@ export interface LineOptions {
   readonly elideListResponses: boolean
   readonly prefix: string
   readonly times: TimeTexts
-  readonly issueTimes: TimeTexts
+  readonly kept: KeptTexts
   /** Lower-cased names of the request headers to record; true = as HMAC. */
   readonly headers: ReadonlyMap<string, boolean>
   /** What both lines of a request share, kept from the first to the second: hashing a body once is enough. */
@@ -26,11 +26,13 @@ export interface LineOptions {
 
 export function lineOptions(options: DeviceOptions, hasher: LineHasher): LineOptions {
   const { logRaw, hmacAccessor, elideListResponses, prefix } = options
+  const credential = (text: string) => (logRaw ? text : hasher.credential(text))
+  const accessor = (text: string) => (hmacAccessor ? credential(text) : text)
   return {
     hasher,
     headers: new Map(),
     times: new TimeTexts(),
-    issueTimes: new TimeTexts(),
+    kept: new KeptTexts({ credential, accessor }),
     asked: new WeakMap(),
     logRaw,
     hmacAccessor,
@@ -54,17 +56,6 @@ export class TimeTexts {
 }
 
 const s = JSON.stringify
-
-/** A JSON object from members of which some are absent; each is `"name":value` already. */
-function object(...members: (string | undefined | false)[]): string {
-  let out = ''
-  for (const member of members) if (member) out += out === '' ? member : `,${member}`
-  return `{${out}}`
-}
-
-function member(name: string, text: string | undefined): string | undefined {
-  return text === undefined || text === '' ? undefined : `"${name}":${s(text)}`
-}
 
 export function requestLine(request: AuditedRequest, options: LineOptions): string {
   const text = asked(request, options)
@@ -101,82 +92,64 @@ function open(at: number, type: string, text: string, error: string | undefined,
 }
 
 function requestText(request: AuditedRequest, options: LineOptions): string {
-  const { auth, mount, namespace } = request
-  const { id, path } = namespace
-  return object(
-    member('id', request.id),
-    member('client_id', auth?.entityId),
-    member('operation', request.operation),
-    ...mountMembers(mount),
-    auth && auth.clientToken !== '' && member('client_token', credential(auth.clientToken, options)),
-    auth && auth.accessor !== '' && member('client_token_accessor', accessor(auth.accessor, options)),
-    `"namespace":${object(member('id', id), member('path', path))}`,
-    member('path', request.path),
-    dataMember(request.data, mount?.config.auditNonHmacRequestKeys, options),
-    member('remote_address', request.remote.address),
-    request.remote.port > 0 && `"remote_port":${request.remote.port}`,
-    request.wrapTtlMs > 0 && `"wrap_ttl":${Math.round(request.wrapTtlMs / 1000)}`,
-    headersMember(request.headers, options),
+  const { auth, mount, remote } = request
+  const { kept } = options
+  const data = dataMember(request.data, mount?.config.auditNonHmacRequestKeys, options)
+  return (
+    `{"id":${s(request.id)}${member('client_id', auth?.entityId)},"operation":"${request.operation}"` +
+    kept.mount(mount) +
+    (auth ? kept.holder(auth).credentials : '') +
+    kept.namespace(request.namespace) +
+    member('path', request.path) +
+    (data === '' ? '' : `,${data}`) +
+    member('remote_address', remote.address) +
+    (remote.port > 0 ? `,"remote_port":${remote.port}` : '') +
+    (request.wrapTtlMs > 0 ? `,"wrap_ttl":${Math.round(request.wrapTtlMs / 1000)}` : '') +
+    `${headersMember(request.headers, options)}}`
   )
-}
-
-function mountMembers(mount: MountInfo | undefined): (string | undefined)[] {
-  if (!mount) return []
-  return [
-    member('mount_point', mount.path),
-    member('mount_type', mount.type),
-    member('mount_accessor', mount.accessor),
-    member('mount_class', mount.class),
-  ]
 }
 
 function responseText(request: AuditedRequest, response: AuditedResponse, options: LineOptions): string {
   const { mount } = request
+  const { auth, leaseId, wrap, warnings, redirect, headers } = response
   const listing = options.elideListResponses && (request.operation === 'list' || request.operation === 'scan')
-  const data = listing ? elide(response.data) : response.data
-  return object(
-    response.auth && `"auth":${authText(response.auth, options)}`,
-    response.leaseId !== undefined && response.leaseId !== '' && `"secret":{"lease_id":${s(response.leaseId)}}`,
-    dataMember(data, mount?.config.auditNonHmacResponseKeys, options),
-    response.wrap && `"wrap_info":${wrapText(response.wrap, options)}`,
-    response.warnings.length > 0 && `"warnings":${s(response.warnings)}`,
-    member('redirect', response.redirect),
-    response.headers && `"headers":${s(response.headers)}`,
-    ...mountMembers(mount),
+  const data = dataMember(
+    listing ? elide(response.data) : response.data,
+    mount?.config.auditNonHmacResponseKeys,
+    options,
   )
+  const made =
+    (auth ? `,"auth":${authText(auth, options)}` : '') +
+    (leaseId === undefined || leaseId === '' ? '' : `,"secret":{"lease_id":${s(leaseId)}}`)
+  const rest =
+    (wrap ? `,"wrap_info":${wrapText(wrap, options)}` : '') +
+    (warnings.length > 0 ? `,"warnings":${s(warnings)}` : '') +
+    member('redirect', redirect) +
+    (headers ? `,"headers":${s(headers)}` : '') +
+    options.kept.mount(mount)
+  // What most answers are: cutting off a comma would copy the data once more.
+  if (made === '' && data !== '') return `{${data}${rest}}`
+  return braced(made + (data === '' ? '' : `,${data}`) + rest)
 }
 
 function wrapText(wrap: NonNullable<AuditedResponse['wrap']>, options: LineOptions): string {
-  return object(
-    `"ttl":${Math.round(wrap.ttlMs / 1000)}`,
-    wrap.token !== '' && member('token', credential(wrap.token, options)),
-    wrap.accessor !== '' && member('accessor', accessor(wrap.accessor, options)),
-    `"creation_time":"${new Date(wrap.createdAt).toISOString()}"`,
-    member('creation_path', wrap.creationPath),
-    wrap.wrappedAccessor !== undefined &&
-      wrap.wrappedAccessor !== '' &&
-      member('wrapped_accessor', accessor(wrap.wrappedAccessor, options)),
-  )
+  const { token, accessor: holder, wrappedAccessor = '' } = wrap
+  const members =
+    `,"ttl":${Math.round(wrap.ttlMs / 1000)}` +
+    member('token', token === '' ? '' : credential(token, options)) +
+    member('accessor', holder === '' ? '' : accessor(holder, options)) +
+    `,"creation_time":"${new Date(wrap.createdAt).toISOString()}"` +
+    member('creation_path', wrap.creationPath) +
+    member('wrapped_accessor', wrappedAccessor === '' ? '' : accessor(wrappedAccessor, options))
+  return braced(members)
 }
 
 function authText(auth: AuditedAuth, options: LineOptions): string {
-  const results = auth.policyResults
-  return object(
-    auth.clientToken !== '' && member('client_token', credential(auth.clientToken, options)),
-    auth.accessor !== '' && member('accessor', accessor(auth.accessor, options)),
-    member('display_name', auth.displayName),
-    auth.policies.length > 0 && `"policies":${s(auth.policies)}`,
-    auth.tokenPolicies.length > 0 && `"token_policies":${s(auth.tokenPolicies)}`,
-    auth.identityPolicies.length > 0 && `"identity_policies":${s(auth.identityPolicies)}`,
-    auth.noDefaultPolicy && '"no_default_policy":true',
-    results && `"policy_results":${policyResults(results)}`,
-    auth.metadata !== null && `"metadata":${s(auth.metadata)}`,
-    auth.remainingUses > 0 && `"remaining_uses":${auth.remainingUses}`,
-    member('entity_id', auth.entityId),
-    `"token_type":"${auth.tokenType}"`,
-    auth.tokenTtlMs > 0 && `"token_ttl":${Math.round(auth.tokenTtlMs / 1000)}`,
-    auth.tokenIssuedAt > 0 && `"token_issue_time":"${options.issueTimes.text(auth.tokenIssuedAt)}"`,
-  )
+  const { policyResults: results, remainingUses } = auth
+  const { before, metadata, after } = options.kept.holder(auth)
+  const judged = results ? `"policy_results":${policyResults(results)},` : ''
+  const uses = remainingUses > 0 ? `"remaining_uses":${remainingUses},` : ''
+  return `{${before}${judged}${metadata}${uses}${after}}`
 }
 
 function policyResults(results: NonNullable<AuditedAuth['policyResults']>): string {
@@ -199,22 +172,22 @@ function dataMember(
   data: JsonObject | RawJson | undefined,
   clearKeys: readonly string[] | undefined,
   options: LineOptions,
-): string | undefined {
-  if (data === undefined) return undefined
+): string {
+  if (data === undefined) return ''
   if (options.logRaw) return `"data":${stringifyJson(data)}`
   const exempt = clearKeys && clearKeys.length > 0 ? { exempt: new Set(clearKeys) } : undefined
   return `"data":${mapStrings(data, options.hasher.json, exempt)}`
 }
 
-function headersMember(headers: AuditedRequest['headers'], options: LineOptions): string | undefined {
-  if (options.headers.size === 0) return undefined
+function headersMember(headers: AuditedRequest['headers'], options: LineOptions): string {
+  if (options.headers.size === 0) return ''
   const members: string[] = []
   for (const [name, hashed] of options.headers) {
     const value = headers[name]
     if (value !== undefined)
       members.push(`${s(name)}:[${s(hashed && !options.logRaw ? options.hasher.value(value) : value)}]`)
   }
-  return members.length > 0 ? `"headers":{${members.join(',')}}` : undefined
+  return members.length > 0 ? `,"headers":{${members.join(',')}}` : ''
 }
 
 function elide(data: JsonObject | RawJson | undefined): JsonObject | RawJson | undefined {

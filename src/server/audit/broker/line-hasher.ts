@@ -16,7 +16,7 @@ export class LineHasher {
   readonly value = (text: string): string => `hmac-sha256:${this.#hmac.hex(text)}`
 
   /** The same as JSON text. Empty strings are in nearly every answer. */
-  readonly json = (text: string): string => (text === '' ? this.#empty : `"${this.value(text)}"`)
+  readonly json = (text: string): string => (text === '' ? this.#empty : `"hmac-sha256:${this.#hmac.hex(text)}"`)
 
   credential(text: string): string {
     const known = this.#credentials.get(text)

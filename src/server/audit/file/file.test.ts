@@ -54,6 +54,19 @@ it('takes thousands of lines at once', async () => {
   expect(readFileSync(path, 'utf8')).toBe(`${many.join('\n')}\n`)
 })
 
+it('writes each line once and in order, whether or not they lie behind one another in memory', async () => {
+  const path = join(dir, 'audit.log')
+  writeFileSync(path, 'cut of')
+  const memory = Buffer.from('one\ntwo\n----three\nfour\n')
+  const device = await open(path)
+  const [one, two] = [memory.subarray(0, 4), memory.subarray(4, 8)]
+  const [three, four] = [memory.subarray(12, 18), memory.subarray(18, 23)]
+  await device.write([one, two, three, four, ...lines('five'), two, one, four], signal)
+  await device.write([], signal)
+  await device.close()
+  expect(readFileSync(path, 'utf8')).toBe('cut of\none\ntwo\nthree\nfour\nfive\ntwo\none\nfour\n')
+})
+
 it('ends a line that was cut off before it writes its own', async () => {
   const path = join(dir, 'audit.log')
   writeFileSync(path, 'whole\ncut of')

@@ -82,7 +82,7 @@ class FileDevice implements AuditDevice {
   }
 
   async #append(lines: readonly Uint8Array[]): Promise<void> {
-    let rest = this.#torn ? [newline, ...lines] : [...lines]
+    let rest = inPieces(this.#torn ? [newline, ...lines] : lines)
     // One that is reopened meanwhile gets no half of a line.
     const handle = this.#handle
     this.#torn = true
@@ -111,6 +111,22 @@ class FileDevice implements AuditDevice {
 }
 
 const newline = Buffer.from('\n')
+
+/** Lines that lie behind one another in memory are one piece: each piece more costs the event loop about 1 µs. */
+function inPieces(lines: readonly Uint8Array[]): Uint8Array[] {
+  const pieces: Uint8Array[] = []
+  for (let from = 0, to = 1; from < lines.length; from = to, to += 1) {
+    const first = lines[from]
+    if (!first) break
+    let end = first.byteOffset + first.length
+    for (let next = lines[to]; next?.buffer === first.buffer && next.byteOffset === end; next = lines[to]) {
+      end += next.length
+      to += 1
+    }
+    pieces.push(to - from === 1 ? first : new Uint8Array(first.buffer, first.byteOffset, end - first.byteOffset))
+  }
+  return pieces
+}
 
 function unwritten(buffers: readonly Uint8Array[], count: number): Uint8Array[] {
   let skip = count

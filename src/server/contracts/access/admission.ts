@@ -12,16 +12,23 @@ export interface Arrival {
   readonly remoteAddress: string
 }
 
+/** For the answer, if any. */
+export type AdmissionHeaders = Readonly<Record<string, string>> | undefined
+
 /** Rate limits, before a token is looked at. */
 export interface Admission {
+  /** Another number whenever this process has found that the quotas were changed. */
+  readonly revision: number
   /** Refused requests are to be in the audit. */
   readonly auditRefusals: boolean
   /** Whether a quota counts by role here, so that the role must be found out first. */
   wantsRole(namespacePath: string, mountPath: string): boolean
-  /** Headers for the answer, if any. Refusal 429. Synchronous: it counts in this process. */
-  admit(arrival: Arrival): Readonly<Record<string, string>> | undefined
+  /** Refusal 429. A promise only where the count is not this process's own. */
+  admit(arrival: Arrival): AdmissionHeaders | Promise<AdmissionHeaders>
   /** The root namespace's epoch `audit` (it stands for quotas too) has another version. */
   changed(version: string): Promise<void>
+  /** Looks whether it has, which a refusal must know: true when other quotas count now. */
+  renew(): Promise<boolean>
 }
 
 /** Leases and login tokens that may exist at the same time. */

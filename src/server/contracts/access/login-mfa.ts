@@ -10,6 +10,8 @@ export interface ProvedLogin {
   /** '' when the method names nobody. */
   readonly entityId: string
   readonly grant: LoginGrant
+  /** Whose failures lockout counts, if it does. */
+  readonly user?: string | undefined
   /** X-Vault-MFA, repeated ones joined by commas. */
   readonly header: string | undefined
 }
@@ -28,4 +30,5 @@ export interface BegunLogin {
   readonly mountUuid: string
   readonly path: string
   readonly entityId: string
+  readonly user?: string | undefined
 }

@@ -62,22 +62,22 @@ function versionReply(version: VersionInfo, custom: CustomMetadata, data: RawJso
 }
 
 /** Puts a new version in the key's row and moves the one before into a row of its own. */
-async function putVersion(
+function putVersion(
   tx: Tx,
   storage: SecretStorage,
   path: string,
   before: { state: KeyState; data: Uint8Array | undefined },
   written: { data: RawJson; limits: MountLimits; now: number; change: KeyChange },
-): Promise<KeyState> {
+): KeyState | Promise<KeyState> {
   const { state, trimmed } = addVersion(before.state, written.limits, written.now, written.change)
   const previous = before.state.current.version
   if (before.data && !trimmed.includes(previous)) tx.put(storage, versionRow(path, previous), before.data)
-  // A limit that was lowered can trim more than a commit takes.
-  if (trimmed.length > maxTrim) await leaveBehind(tx, storage, path, trimmed.slice(maxTrim))
   for (const version of trimmed.slice(0, maxTrim))
     if (version !== previous) tx.remove(storage, versionRow(path, version))
   tx.put(storage, keyRow(path), encodeKey(state, written.data))
-  return state
+  // A limit that was lowered can trim more than a commit takes.
+  if (trimmed.length <= maxTrim) return state
+  return leaveBehind(tx, storage, path, trimmed.slice(maxTrim)).then(() => state)
 }
 const maxTrim = 200
 

@@ -6,12 +6,14 @@ import { type Call, Refusal, type Reply, type Verb } from '../../contracts/reque
 import { loginBy, openIdentity } from '../../identity/test-identity.ts'
 import { RouteTable } from '../../mounts/route-table.ts'
 import { convertFields } from '../../pipeline/input/fields.ts'
+import { PresentedTokens } from '../../tokens/presented-tokens.ts'
 import { createIdentityFace } from './identity-face.ts'
 
 /** As the pipeline would call it: routed, with converted input. */
 async function openFace() {
   const node = await openIdentity()
-  const routes = new RouteTable(createIdentityFace(node).routes)
+  const tokens = { create: () => Promise.reject(new Error('no tokens in this test')) }
+  const routes = new RouteTable(createIdentityFace({ ...node, tokens, presented: new PresentedTokens() }).routes)
   const caller = { entityId: '' }
   const warnings: string[] = []
   const ask = async (verb: Verb, path: string, body: JsonObject = {}): Promise<Reply & { data?: Json }> => {
@@ -293,7 +295,7 @@ describe('oidc', () => {
     await expect(introspect({})).rejects.toThrow('missing token')
     await face.ask('update', 'oidc/key/k/rotate', { verification_ttl: '10m' })
     expect(await introspect({ token: made.token })).toEqual({ kind: 'document', body: { active: true } })
-    expect((await face.data('list', 'oidc/key')).keys).toEqual(['k'])
+    expect((await face.data('list', 'oidc/key')).keys).toEqual(['default', 'k'])
     expect((await face.data('list', 'oidc/role')).keys).toEqual(['r'])
     await expect(face.ask('delete', 'oidc/key/k')).rejects.toThrow('currently referenced by these roles: r')
     await face.ask('delete', 'oidc/role/r')

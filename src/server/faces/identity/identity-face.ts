@@ -10,13 +10,15 @@ import { lookupRoutes } from './lookups.ts'
 import { mfaEnforcementRoutes } from './mfa/enforcements.ts'
 import { mfaMethodRoutes } from './mfa/methods.ts'
 import { oidcRoutes } from './oidc.ts'
+import { oidcProviderRoutes, type ProviderFaceOptions } from './provider/provider-routes.ts'
 
-export interface IdentityFaceOptions {
+export interface IdentityFaceOptions extends ProviderFaceOptions {
   readonly identity: IdentityStore
   readonly mfa: MfaStore
 }
 
-export function createIdentityFace({ identity, mfa }: IdentityFaceOptions): Mounted {
+export function createIdentityFace(options: IdentityFaceOptions): Mounted {
+  const { identity, mfa } = options
   return {
     routes: [
       ...entityRoutes(identity),
@@ -25,6 +27,7 @@ export function createIdentityFace({ identity, mfa }: IdentityFaceOptions): Moun
       ...groupAliasRoutes(identity),
       ...lookupRoutes(identity),
       ...oidcRoutes({ identity, oidc: identity.oidc }),
+      ...oidcProviderRoutes(options),
       ...mfaMethodRoutes(mfa),
       ...mfaEnforcementRoutes(mfa),
     ],

@@ -19,6 +19,10 @@ export interface Page {
   readonly signal: AbortSignal
 }
 
+/** `names` are sorted. */
+export const namesAfter = (names: readonly string[], after: string): Listed[] =>
+  names.filter((key) => key > after).map((key) => ({ key }))
+
 export async function listed(items: AsyncIterable<Listed> | Iterable<Listed>, page: Page): Promise<Reply> {
   const { limit, signal } = page
   const keys: string[] = []

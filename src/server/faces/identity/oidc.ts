@@ -1,8 +1,11 @@
 /** identity/oidc: keys, roles and tokens of this namespace as an issuer. */
+import type { JsonObject } from '../../../lib/json/value.ts'
 import type { Fields } from '../../contracts/fields.ts'
 import { type Call, operation, Refusal, type Reply, type Route } from '../../contracts/request.ts'
 import type { IdentityStore } from '../../identity/identity-store.ts'
 import { issueToken, judgeToken } from '../../identity/oidc/issue-token.ts'
+import { issuerWarning } from '../../identity/oidc/issuer.ts'
+import type { SigningKey } from '../../identity/oidc/oidc-rows.ts'
 import type { OidcStore } from '../../identity/oidc/oidc-store.ts'
 import { algorithms } from '../../identity/oidc/signing.ts'
 
@@ -51,9 +54,7 @@ function configRoute({ oidc }: OidcRoutesOptions): Route {
     handle: async (call) => {
       await oidc.configure(call.input.issuer)
       if (call.input.issuer === '') return empty
-      call.warn(
-        'If "issuer" is set explicitly, all tokens must be validated against that address, including those issued by secondary clusters. Setting issuer to "" will restore the default behavior of using the cluster\'s api_addr as the issuer.',
-      )
+      call.warn(issuerWarning)
       return empty
     },
   })
@@ -68,7 +69,7 @@ function keyRoutes({ oidc }: OidcRoutesOptions): Route[] {
   const read = operation({
     input: {},
     handle: async (call) => {
-      const key = await oidc.key(nameOf(call))
+      const key = await oidc.keySettings(nameOf(call))
       if (!key) return empty
       return {
         kind: 'data',
@@ -107,7 +108,12 @@ function keyRoutes({ oidc }: OidcRoutesOptions): Route[] {
   const list = operation({ input: {}, handle: async () => ({ kind: 'data', data: { keys: await oidc.keyNames() } }) })
   return [
     { path: 'oidc/key', summary: 'Lists the keys of identity tokens.', on: { list } },
-    { path: 'oidc/key/{name}', summary: 'A key of identity tokens.', on: { read, update: write, delete: remove } },
+    {
+      path: 'oidc/key/{name}',
+      summary: 'A key of identity tokens.',
+      exists: async (call) => (await oidc.keySettings(nameOf(call))) !== undefined,
+      on: { read, update: write, delete: remove },
+    },
     { path: 'oidc/key/{name}/rotate', summary: 'Lets the next key sign from now on.', on: { update: rotate } },
   ]
 }
@@ -140,7 +146,12 @@ function roleRoutes({ oidc }: OidcRoutesOptions): Route[] {
   const list = operation({ input: {}, handle: async () => ({ kind: 'data', data: { keys: await oidc.roleNames() } }) })
   return [
     { path: 'oidc/role', summary: 'Lists the roles of identity tokens.', on: { list } },
-    { path: 'oidc/role/{name}', summary: 'What identity tokens claim.', on: { read, update: write, delete: remove } },
+    {
+      path: 'oidc/role/{name}',
+      summary: 'What identity tokens claim.',
+      exists: async (call) => (await oidc.role(nameOf(call))) !== undefined,
+      on: { read, update: write, delete: remove },
+    },
   ]
 }
 
@@ -174,6 +185,11 @@ function tokenRoutes({ identity, oidc }: OidcRoutesOptions): Route[] {
   ]
 }
 
+export function jwkOf({ kid, algorithm, publicKey }: SigningKey): JsonObject {
+  const { kty, ...members } = publicKey
+  return { use: 'sig', kty, kid, alg: algorithm, ...members }
+}
+
 function wellKnown({ oidc }: OidcRoutesOptions): Route[] {
   const discovery = operation({
     input: {},
@@ -198,11 +214,7 @@ function wellKnown({ oidc }: OidcRoutesOptions): Route[] {
     access: 'public',
     handle: async () => {
       const published = await oidc.published()
-      const list = published.map((signing) => {
-        const { kty, ...members } = signing.publicKey
-        return { use: 'sig', kty, kid: signing.kid, alg: signing.algorithm, ...members }
-      })
-      return { kind: 'document', body: { keys: list } }
+      return { kind: 'document', body: { keys: published.map(jwkOf) } }
     },
   })
   return [

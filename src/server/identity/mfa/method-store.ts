@@ -19,6 +19,7 @@ export interface MethodChange {
   readonly keySize: number
   readonly qrSize: number
   readonly maxAttempts: number
+  readonly selfEnrollment: boolean
 }
 
 const defaultMaxAttempts = 5
@@ -122,7 +123,7 @@ export const noMethod = (id: string, status = 404) =>
   new Refusal(status, `configuration for method ID ${JSON.stringify(id)} does not exist`)
 
 function checked(change: MethodChange): Omit<MethodRow, 'format' | 'id' | 'name' | 'touched'> {
-  const { algorithm, digits, skew, keySize, qrSize, issuer, maxAttempts } = change
+  const { algorithm, digits, skew, keySize, qrSize, issuer, maxAttempts, selfEnrollment } = change
   const period = Math.floor(change.periodMs / 1000)
   if (algorithm !== 'SHA1' && algorithm !== 'SHA256' && algorithm !== 'SHA512') {
     throw new Refusal(400, 'unrecognized algorithm')
@@ -139,5 +140,6 @@ function checked(change: MethodChange): Omit<MethodRow, 'format' | 'id' | 'name'
   if (qrSize < 0 || qrSize > maxPixels) {
     throw new Refusal(400, `qr_size must be from 0 (no picture) to ${maxPixels} pixels, it is ${qrSize}`)
   }
-  return { issuer, period, digits, algorithm, skew, keySize, qrSize, maxAttempts: maxAttempts || defaultMaxAttempts }
+  const shape = { issuer, period, digits, algorithm, skew, keySize, qrSize, selfEnrollment } as const
+  return { ...shape, maxAttempts: maxAttempts || defaultMaxAttempts }
 }

@@ -79,7 +79,6 @@ describe('a TOTP method', () => {
     [{ qr_size: 1e9 }, 'qr_size must be from 0 (no picture) to 2048 pixels, it is 1000000000'],
     [{ method_name: 'x\u0000' }, 'method_name contains a control character'],
     [{ issuer: 'x'.repeat(600) }, 'issuer is too long: 600 bytes, the limit is 512'],
-    [{ enable_self_enrollment: true }, 'enable_self_enrollment is not supported by this server'],
     [{ digits: {} }, 'error converting input for field "digits"'],
   ])('with %j is refused', async (body, words) => {
     const refused = await post(base, { issuer: 'Coffer', ...body })
@@ -315,7 +314,7 @@ describe('below a namespace', () => {
     await post('sys/namespaces/other')
     const team = inNamespace('team')
     const other = inNamespace('other')
-    await post('sys/auth/door', { type: 'door' }, team)
+    for (const at of [undefined, team, other]) await post('sys/auth/door', { type: 'door' }, at)
     const id = await method({ method_name: 'phone' })
     const own = await method({}, team)
     const anna = await entity('anna', team)
@@ -328,11 +327,11 @@ describe('below a namespace', () => {
     expect((await remove(`${base}/${id}`, team)).status).toBe(400)
     expect((await get(`${base}/${own}`)).body.data).toMatchObject({ namespace_path: 'team/' })
     expect((await get(`${base}/${own}`, other)).status).toBe(404)
-    const foreign = await post(`${rule}/r`, { mfa_method_ids: own, auth_method_types: 'token' }, other)
+    const foreign = await post(`${rule}/r`, { mfa_method_ids: own, auth_method_types: 'door' }, other)
     expect(foreign.body.errors).toEqual(["one of the provided method ids doesn't exist"])
-    expect((await post(`${rule}/r`, { mfa_method_ids: own, auth_method_types: 'token' })).status).toBe(400)
+    expect((await post(`${rule}/r`, { mfa_method_ids: own, auth_method_types: 'door' })).status).toBe(400)
     // What a namespace below names can't be deleted above.
-    await post(`${rule}/r`, { mfa_method_ids: id, auth_method_types: 'token' }, team)
+    await post(`${rule}/r`, { mfa_method_ids: id, auth_method_types: 'door' }, team)
     expect((await remove(`${base}/${id}`)).status).toBe(400)
     await remove(`${rule}/r`, team)
     // Enforced above, by type, for a login below.

@@ -33,6 +33,8 @@ export type MethodRow = {
   /** Pixels; 0: no picture. */
   readonly qrSize: number
   readonly maxAttempts: number
+  /** Who has no key gets one while logging in. Rows of before there was this say nothing. */
+  readonly selfEnrollment?: boolean | undefined
   /** Changes when an enforcement begins to use it, so that one that is being deleted is not. */
   readonly touched: string
 }
@@ -75,6 +77,9 @@ export type RequestRow = {
   readonly mountUuid: string
   readonly path: string
   readonly grant: LoginGrant
+  readonly user?: string | undefined
+  /** By method: keys that were shown for this login, and become the entity's with their first right passcode. */
+  readonly offered?: Readonly<Record<string, SecretRow>> | undefined
   readonly dueAt: number
 }
 
@@ -95,6 +100,7 @@ export const methodSchema: z.ZodType<MethodRow> = z.looseObject({
   keySize: z.number(),
   qrSize: z.number(),
   maxAttempts: z.number(),
+  selfEnrollment: z.boolean().optional(),
   touched: z.string(),
 })
 export const enforcementSchema: z.ZodType<EnforcementRow> = z.looseObject({
@@ -136,6 +142,8 @@ export const requestSchema: z.ZodType<RequestRow> = z.looseObject({
   mountUuid: z.string(),
   path: z.string(),
   grant: grantSchema,
+  user: z.string().optional(),
+  offered: z.record(z.string(), secretSchema).optional(),
   dueAt: z.number(),
 })
 export const pointerSchema: z.ZodType<{ id: string }> = z.looseObject({ id: z.string() })

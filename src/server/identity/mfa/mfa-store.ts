@@ -5,7 +5,7 @@ import { MethodStore } from './method-store.ts'
 import type { MethodRow } from './mfa-rows.ts'
 import { type MfaOptions, MfaViews, namesIn } from './mfa-views.ts'
 import { type MfaSource, SecondFactor } from './second-factor.ts'
-import { TotpSecrets } from './totp-secrets.ts'
+import { type NewSecret, TotpSecrets } from './totp-secrets.ts'
 
 export interface MfaStoreOptions extends MfaOptions {
   /** Of the namespaces above, nearest first; of all below. */
@@ -51,6 +51,12 @@ export class MfaStore implements LoginMfa, MfaSource {
 
   atLogin(login: ProvedLogin): ReturnType<LoginMfa['atLogin']> {
     return this.secondFactor.atLogin(login)
+  }
+
+  /** A key for who logs in and has none; see SecondFactor. */
+  enrol(requestId: string, methodId: string): Promise<NewSecret> {
+    const mountOf = (uuid: string) => this.#options.authMounts().find((mount) => mount.uuid === uuid)
+    return this.secondFactor.enrol(requestId, methodId, mountOf)
   }
 
   /** Here or above; `deep`: below too, for reading. */

@@ -2,8 +2,8 @@ import type { RandomBytes } from '../../../lib/random.ts'
 import type { NamespaceInfo } from '../../contracts/epochs.ts'
 import type { MountInfo } from '../../contracts/request.ts'
 import type { Rows, SecretStorage } from '../../contracts/secret-storage.ts'
+import type { DueRows } from '../expiring-rows.ts'
 import type { IdentityStore } from '../identity-store.ts'
-import type { DueRows } from './expiry.ts'
 
 export interface MfaOptions {
   readonly rows: Rows

@@ -10,14 +10,24 @@ import type { BegunLogin, LoginMfa, ProvedLogin } from '../../contracts/access/l
 import { type MountInfo, Refusal } from '../../contracts/request.ts'
 import type { Tx } from '../../contracts/secret-storage.ts'
 import { type EntityRow, entityRowSchema, liveEntity } from '../entities/entity-row.ts'
+import { ExpiringRows } from '../expiring-rows.ts'
 import { type Credentials, passcodeOf, readMfaHeader, severalErrors } from './credentials.ts'
 import { applies, type EnforcementStore } from './enforcement-store.ts'
-import { ExpiringRows } from './expiry.ts'
 import type { MethodStore } from './method-store.ts'
-import { type EnforcementRow, hashOf, type MethodRow, requestSchema, type StateRow, stateSchema } from './mfa-rows.ts'
+import {
+  type EnforcementRow,
+  hashOf,
+  type MethodRow,
+  type RequestRow,
+  requestSchema,
+  type SecretRow,
+  type StateRow,
+  stateSchema,
+} from './mfa-rows.ts'
 import type { MfaViews } from './mfa-views.ts'
 import { judgePasscode } from './passcode-check.ts'
-import type { TotpSecrets } from './totp-secrets.ts'
+import { mayEnrol } from './self-enrolment.ts'
+import type { NewSecret, TotpSecrets } from './totp-secrets.ts'
 
 /** What a namespace sees of itself and of each above it. */
 export interface MfaSource {
@@ -50,7 +60,7 @@ export class SecondFactor implements LoginMfa {
     this.#views = views
     this.#secrets = secrets
     this.#sources = sources
-    const shared = { due: views.options.due, namespaceId: views.namespace.id }
+    const shared = { due: views.options.due, kind: 'mfa' as const, namespaceId: views.namespace.id }
     this.#states = new ExpiringRows({ ...shared, view: views.states, folder: 'state' })
     this.#requests = new ExpiringRows({ ...shared, view: views.requests, folder: 'request' })
   }
@@ -79,14 +89,9 @@ export class SecondFactor implements LoginMfa {
     shown: Credentials,
     mountOf: (uuid: string) => MountInfo | undefined,
   ): Promise<{ readonly begun: BegunLogin; readonly grant: LoginGrant }> {
-    const { requests, options } = this.#views
+    const { requests } = this.#views
     const name = hashOf(requestId)
-    const found = await requests.get(name, requestSchema)
-    const mount = found && mountOf(found.mountUuid)
-    if (!found || !mount || found.dueAt <= (await this.#views.now())) throw invalidRequest()
-    const entity = await options.identity.entityOf(found.entityId)
-    if (!entity || entity.disabled) throw new Refusal(403, 'permission denied')
-    const demands = await this.#demands(entity, mount)
+    const { found, entity, demands } = await this.#waiting(name, mountOf)
     if (demands.length === 0) {
       throw new Refusal(
         400,
@@ -94,37 +99,92 @@ export class SecondFactor implements LoginMfa {
       )
     }
     const error = await requests.transaction((tx) =>
-      this.#satisfy(tx, entity.id, demands, shown, async () => {
-        const row = await tx.get(requests, name, requestSchema)
-        if (!row) throw invalidRequest()
-        this.#requests.remove(tx, name, row)
-      }),
+      this.#satisfy(
+        tx,
+        entity.id,
+        demands,
+        shown,
+        async () => {
+          const row = await tx.get(requests, name, requestSchema)
+          if (!row) throw invalidRequest()
+          this.#requests.remove(tx, name, row)
+        },
+        found.offered,
+      ),
     )
     if (error !== undefined) throw new Refusal(403, error)
-    const { mountUuid, path, grant } = found
-    return { begun: { mountUuid, path, entityId: entity.id }, grant }
+    const { mountUuid, path, grant, user } = found
+    return { begun: { mountUuid, path, entityId: entity.id, user }, grant }
+  }
+
+  /**
+   * A key for who logs in and has none. It is theirs once they show a passcode of it; asked for again it is another one.
+   * Refusals are 400, as in `validate` for the request.
+   */
+  async enrol(
+    requestId: string,
+    methodId: string,
+    mountOf: (uuid: string) => MountInfo | undefined,
+  ): Promise<NewSecret> {
+    const { requests } = this.#views
+    const name = hashOf(requestId)
+    const { entity, demands } = await this.#waiting(name, mountOf)
+    const method = demands.map(({ methods }) => methods.get(methodId)).find((one) => one !== undefined)
+    if (!method || !mayEnrol(entity, method.row, await this.#rules())) {
+      throw new Refusal(
+        400,
+        `self-enrollment is not possible with MFA method ID ${JSON.stringify(methodId)}: it is not enabled, not asked for by this login, or the entity has a secret already`,
+      )
+    }
+    const { shown, row: key } = await this.#secrets.make(method.row, entity.id)
+    await requests.transaction(async (tx) => {
+      const row = await tx.get(requests, name, requestSchema)
+      if (!row) throw invalidRequest()
+      tx.put(requests, name, jsonOf({ ...row, offered: { ...row.offered, [methodId]: key } }))
+    })
+    return shown
+  }
+
+  async #waiting(
+    name: string,
+    mountOf: (uuid: string) => MountInfo | undefined,
+  ): Promise<{ readonly found: RequestRow; readonly entity: EntityRow; readonly demands: readonly Demand[] }> {
+    const found = await this.#views.requests.get(name, requestSchema)
+    const mount = found && mountOf(found.mountUuid)
+    if (!found || !mount || found.dueAt <= (await this.#views.now())) throw invalidRequest()
+    const entity = await this.#views.options.identity.entityOf(found.entityId)
+    if (!entity || entity.disabled) throw new Refusal(403, 'permission denied')
+    return { found, entity, demands: await this.#demands(entity, mount) }
   }
 
   async #begin(login: ProvedLogin, entity: EntityRow, demands: readonly Demand[]): Promise<JsonObject> {
     const id = uuid(this.#views.options.random)
     const dueAt = Math.ceil((await this.#views.now()) + lifetimeMs)
-    const { grant } = login
     const row = {
       format: 1,
       entityId: entity.id,
       mountUuid: login.mount.uuid,
       path: login.path,
-      grant: { ...grant, alias: grant.alias && { ...grant.alias } },
+      grant: login.grant,
+      user: login.user,
       dueAt,
-    }
-    await this.#views.requests.transaction(async (tx) => this.#requests.put(tx, hashOf(id), row, undefined))
-    return { mfa_request_id: id, mfa_constraints: constraintsOf(demands) }
+    } as const
+    await this.#views.requests.transaction(async (tx) => this.#requests.put(tx, hashOf(id), jsonOf(row), undefined))
+    const rules = await this.#rules()
+    const enrols = (method: MethodRow) => mayEnrol(entity, method, rules)
+    return { mfa_request_id: id, mfa_constraints: constraintsOf(demands, enrols) }
+  }
+
+  /** Of this namespace and those above, whomever they are for. */
+  async #rules(): Promise<EnforcementRow[]> {
+    const rules: EnforcementRow[] = []
+    for (const { enforcements } of this.#sources()) rules.push(...(await enforcements.rules()))
+    return rules
   }
 
   async #demands(entity: EntityRow | undefined, mount: MountInfo): Promise<Demand[]> {
     const sources = this.#sources()
-    const rules: EnforcementRow[] = []
-    for (const { enforcements } of sources) rules.push(...(await enforcements.rules()))
+    const rules = await this.#rules()
     if (rules.length === 0) return []
     const groups = entity && rules.some((rule) => rule.groupIds.length > 0) ? await this.#groupsOf(entity) : []
     const entityIds = entity ? [entity.id, ...entity.mergedIds] : []
@@ -147,32 +207,39 @@ export class SecondFactor implements LoginMfa {
     demands: readonly Demand[],
     shown: Credentials,
     met: () => Promise<void>,
+    offered: RequestRow['offered'] = {},
   ): Promise<string | undefined> {
     const view = this.#views.rows.view(`ns/${this.#views.namespace.id}/identity/entity/`)
     const entity = liveEntity(await tx.get(view, entityId, entityRowSchema))
     if (!entity || entity.disabled) throw new Refusal(403, 'permission denied')
     const judged = new Map<string, Judged>()
-    const nowMs = await this.#views.now()
+    const rules = Object.keys(offered).length > 0 ? await this.#rules() : []
+    const asked: Asked = {
+      tx,
+      entity,
+      shown,
+      nowMs: await this.#views.now(),
+      offered: (method) => (mayEnrol(entity, method, rules) ? offered[method.id] : undefined),
+    }
     for (const { rule, methods } of demands) {
-      const error = await this.#satisfyOne(tx, entity, rule, methods, shown, judged, nowMs)
+      const error = await this.#satisfyOne(asked, rule, methods, judged)
       if (error === undefined) continue
       for (const one of judged.values()) if (one.error !== undefined) this.#remember(tx, one)
       return `failed to satisfy enforcement ${rule.name}. error: ${error}`
     }
     for (const one of judged.values()) this.#remember(tx, one)
+    this.#keepOffered(asked, [...judged.values()])
     await met()
     return undefined
   }
 
   async #satisfyOne(
-    tx: Tx,
-    entity: EntityRow,
+    asked: Asked,
     rule: EnforcementRow,
     methods: Demand['methods'],
-    shown: Credentials,
     judged: Map<string, Judged>,
-    nowMs: number,
   ): Promise<string | undefined> {
+    const { shown } = asked
     const missing: string[] = []
     const errors: string[] = []
     for (const id of rule.methodIds) {
@@ -189,7 +256,7 @@ export class SecondFactor implements LoginMfa {
         continue
       }
       // A method that two enforcements name is asked once.
-      const one = judged.get(id) ?? (await this.#judge(tx, entity, method.row, given, nowMs))
+      const one = judged.get(id) ?? (await this.#judge(asked, method.row, given))
       judged.set(id, one)
       if (one.error === undefined) return undefined
       errors.push(one.error)
@@ -198,11 +265,14 @@ export class SecondFactor implements LoginMfa {
     return severalErrors([...errors, `login MFA validation failed for methodID: [${rule.methodIds.join(' ')}]`])
   }
 
-  async #judge(tx: Tx, entity: EntityRow, method: MethodRow, given: readonly string[], nowMs: number): Promise<Judged> {
+  async #judge(asked: Asked, method: MethodRow, given: readonly string[]): Promise<Judged> {
+    const { tx, entity, nowMs } = asked
     const name = `${method.id}/${entity.id}`
     const factor = passcodeOf(given)
     if ('error' in factor) return { name, error: factor.error }
-    const secret = await this.#secrets.of(tx, entity, method.id)
+    const own = await this.#secrets.of(tx, entity, method.id)
+    const offered = own ? undefined : asked.offered(method)
+    const secret = own ?? offered
     if (!secret) {
       return {
         name,
@@ -212,12 +282,28 @@ export class SecondFactor implements LoginMfa {
     const before = await tx.get(this.#views.states, name, stateSchema)
     const { maxAttempts } = method
     const judgement = judgePasscode({ secret, state: before, passcode: factor.passcode, maxAttempts, nowMs })
-    return { name, before, next: judgement.next, ...(judgement.ok ? {} : { error: judgement.error }) }
+    if (!judgement.ok) return { name, before, next: judgement.next, error: judgement.error }
+    return { name, before, next: judgement.next, ...(offered ? { kept: { methodId: method.id, key: offered } } : {}) }
+  }
+
+  /** Several at once would each be written over what the entity was before. */
+  #keepOffered({ tx, entity }: Asked, judged: readonly Judged[]): void {
+    let now = entity
+    for (const { kept } of judged) if (kept) now = this.#secrets.keep(tx, now, kept.methodId, kept.key)
   }
 
   #remember(tx: Tx, { name, before, next }: Judged): void {
     if (next) this.#states.put(tx, name, { ...next }, before)
   }
+}
+
+interface Asked {
+  readonly tx: Tx
+  readonly entity: EntityRow
+  readonly shown: Credentials
+  readonly nowMs: number
+  /** The key that was made for this login, for who has none. */
+  offered(method: MethodRow): SecretRow | undefined
 }
 
 interface Judged {
@@ -226,15 +312,25 @@ interface Judged {
   readonly before?: StateRow | undefined
   readonly next?: StateRow | undefined
   readonly error?: string
+  /** A key whose first passcode this was. */
+  readonly kept?: { readonly methodId: string; readonly key: SecretRow }
 }
 
+/** As storage takes it. */
+const jsonOf = (row: RequestRow) => ({
+  ...row,
+  grant: { ...row.grant, alias: row.grant.alias && { ...row.grant.alias } },
+})
+
 /** By the names of the enforcements; those of two namespaces may be called the same. */
-function constraintsOf(demands: readonly Demand[]): JsonObject {
+function constraintsOf(demands: readonly Demand[], enrols: (method: MethodRow) => boolean): JsonObject {
   const constraints: Record<string, JsonObject> = Object.create(null)
   for (const { rule, methods } of demands) {
     const any = rule.methodIds.flatMap((id) => {
-      const name = methods.get(id)?.fullName
-      return name === undefined ? [] : [{ type: 'totp', id, uses_passcode: true, name }]
+      const method = methods.get(id)
+      if (!method) return []
+      const enrolment = enrols(method.row) ? { self_enrollment_enabled: true } : {}
+      return [{ type: 'totp', id, uses_passcode: true, name: method.fullName, ...enrolment }]
     })
     constraints[rule.name in constraints ? `${rule.name}-${rule.id}` : rule.name] = { any }
   }

@@ -23,23 +23,39 @@ export class TotpSecrets {
 
   /** 'known': there is one already, and it is not shown again. */
   async generate(method: MethodRow, entityId: string): Promise<NewSecret | 'known'> {
-    const key = Buffer.from(this.#views.options.random(method.keySize))
-    const url = otpauthUrl(key, method.issuer, entityId, method)
-    const barcode = await barcodeOf(url, method.qrSize)
-    const { period, digits, algorithm, skew } = method
-    const row: SecretRow = { format: 1, key: key.toString('base64'), period, digits, algorithm, skew }
+    const { shown, row } = await this.make(method, entityId)
     const { all } = this.#views
     const made = await all.transaction(async (tx) => {
       const entity = await this.#entity(tx, entityId)
       if (!entity) throw new Refusal(400, 'invalid entity ID')
-      if (nameFor(entity, method.id) !== undefined) return false
-      const name = `${entity.id}/${method.id}`
-      tx.create(all, below(mfaSecretKey(name)), { ...row })
-      tx.create(all, below(mfaHolderKey(name)), { format: 1 })
-      this.#putEntity(tx, { ...entity, mfaSecrets: [...(entity.mfaSecrets ?? []), name] })
+      if (holds(entity, method.id)) return false
+      this.keep(tx, entity, method.id, row)
       return true
     })
-    return made ? { url, barcode } : 'known'
+    return made ? shown : 'known'
+  }
+
+  /** A key that is nobody's yet. */
+  async make(method: MethodRow, entityId: string): Promise<{ readonly shown: NewSecret; readonly row: SecretRow }> {
+    const key = Buffer.from(this.#views.options.random(method.keySize))
+    const url = otpauthUrl(key, method.issuer, entityId, method)
+    const barcode = await barcodeOf(url, method.qrSize)
+    const { period, digits, algorithm, skew } = method
+    return {
+      shown: { url, barcode },
+      row: { format: 1, key: key.toString('base64'), period, digits, algorithm, skew },
+    }
+  }
+
+  /** The entity, as it is in this transaction, has none for the method. Answers it with it. */
+  keep(tx: Tx, entity: EntityRow, methodId: string, row: SecretRow): EntityRow {
+    const { all } = this.#views
+    const name = `${entity.id}/${methodId}`
+    tx.create(all, below(mfaSecretKey(name)), { ...row })
+    tx.create(all, below(mfaHolderKey(name)), { format: 1 })
+    const holder = { ...entity, mfaSecrets: [...(entity.mfaSecrets ?? []), name] }
+    this.#putEntity(tx, holder)
+    return holder
   }
 
   /** A missing secret is fine; Refusal 400 for a missing entity. */
@@ -98,6 +114,8 @@ const below = (key: string) => key.slice('mfa/'.length)
 
 const namesFor = (entity: EntityRow, methodId: string) =>
   (entity.mfaSecrets ?? []).filter((name) => name.endsWith(`/${methodId}`))
+
+export const holds = (entity: EntityRow, methodId: string): boolean => namesFor(entity, methodId).length > 0
 
 /** Its own before those of entities that were merged into it. */
 function nameFor(entity: EntityRow, methodId: string): string | undefined {

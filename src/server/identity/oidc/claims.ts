@@ -13,11 +13,12 @@ export interface Subject {
 }
 
 /** What every token says itself. */
-const restricted = ['iat', 'aud', 'exp', 'iss', 'sub', 'namespace', 'nonce', 'at_hash', 'c_hash']
+const restricted = ['iat', 'aud', 'exp', 'iss', 'sub', 'namespace', 'nonce', 'auth_time', 'at_hash', 'c_hash']
 const placeholder = /\{\{\s*([^{}]*?)\s*\}\}/g
 const maxBytes = 64 * 1024
 
-const nobody: Subject = {
+/** Of tokens that are no person's. */
+export const nobody: Subject = {
   entity: {
     format: 1,
     id: '',

@@ -20,11 +20,19 @@ export type KeyRow = {
   readonly allowed: readonly string[]
   /** Roles that sign with it: as long as there are any it stays. */
   readonly roles: readonly { readonly name: string; readonly ttlMs: number }[]
+  /** Clients of the provider, alike. Rows of before there were any have none. */
+  readonly clients?: readonly KeyClient[] | undefined
   readonly rotateAt: number
   readonly current: SigningKey
   /** Published before it signs, so that verifiers know it by then. */
   readonly next: SigningKey
   readonly former: readonly SigningKey[]
+}
+
+export type KeyClient = {
+  readonly name: string
+  readonly id: string
+  readonly ttlMs: number
 }
 
 export type RoleRow = {
@@ -51,6 +59,7 @@ export const keyRowSchema: z.ZodType<KeyRow> = z.looseObject({
   verificationMs: z.number(),
   allowed: z.array(z.string()),
   roles: z.array(z.looseObject({ name: z.string(), ttlMs: z.number() })),
+  clients: z.array(z.looseObject({ name: z.string(), id: z.string(), ttlMs: z.number() })).optional(),
   rotateAt: z.number(),
   current: signingKey,
   next: signingKey,

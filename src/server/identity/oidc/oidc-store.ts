@@ -7,8 +7,11 @@ import { Refusal } from '../../contracts/request.ts'
 import type { Rows, SecretStorage, Tx } from '../../contracts/secret-storage.ts'
 import { checkName } from '../given-names.ts'
 import { checkTemplate } from './claims.ts'
+import { checkIssuer } from './issuer.ts'
+import { checkUsers, refuseWhileUsed, withUser } from './key-users.ts'
 import {
   configRowSchema,
+  type KeyClient,
   type KeyRow,
   keyRowSchema,
   type RoleRow,
@@ -32,6 +35,12 @@ export interface KeyChange {
   readonly verificationMs?: number | undefined
   readonly allowed?: readonly string[] | undefined
 }
+export interface KeySettings {
+  readonly algorithm: string
+  readonly rotationMs: number
+  readonly verificationMs: number
+  readonly allowed: readonly string[]
+}
 export interface RoleChange {
   readonly key?: string | undefined
   readonly template?: string | undefined
@@ -43,7 +52,9 @@ const dayMs = 24 * 60 * 60 * 1000
 const minRotationMs = 60_000
 /** Keys that are still published; more come only of rotating by hand. */
 const maxFormer = 200
-const maxRoles = 5000
+/** Is always there; its key pairs are made when it is first needed. */
+export const defaultKey = 'default'
+const defaultSettings = { algorithm: 'RS256', rotationMs: dayMs, verificationMs: dayMs, allowed: ['*'] } as const
 const pageSize = 250
 
 export class OidcStore {
@@ -65,17 +76,17 @@ export class OidcStore {
   }
 
   async issuer(): Promise<string> {
-    const base = (await this.configuredIssuer()) || this.#options.apiAddress()
-    return `${base.replace(/\/+$/, '')}/v1/${this.#options.namespace.path}identity/oidc`
+    return this.issuerAt(await this.configuredIssuer())
+  }
+
+  /** `configured`: scheme, host and port; '' for the address of the server. */
+  issuerAt(configured: string, below = ''): string {
+    const base = configured || this.#options.apiAddress()
+    return `${base.replace(/\/+$/, '')}/v1/${this.#options.namespace.path}identity/oidc${below}`
   }
 
   async configure(issuer: string): Promise<void> {
-    if (issuer !== '' && !isOrigin(issuer)) {
-      throw new Refusal(
-        400,
-        'invalid issuer, which must include only a scheme, host, and optional port (e.g. https://example.com:8200)',
-      )
-    }
+    checkIssuer(issuer)
     await this.#view.transaction(async (tx) => tx.put(this.#view, 'config', { format: 1, issuer }))
   }
 
@@ -83,22 +94,34 @@ export class OidcStore {
     return this.#keys.get(name, keyRowSchema)
   }
 
+  /** As administrators see it. */
+  async keySettings(name: string): Promise<KeySettings | undefined> {
+    return (await this.key(name)) ?? (name === defaultKey ? defaultSettings : undefined)
+  }
+
+  /** To be awaited before something begins to use the key. */
+  async prepare(name: string): Promise<void> {
+    if (name === defaultKey && !(await this.key(name))) await this.putKey(name, {})
+  }
+
   role(name: string): Promise<RoleRow | undefined> {
     return this.#roles.get(name, roleRowSchema)
   }
 
-  keyNames(): Promise<string[]> {
-    return names(this.#keys)
+  async keyNames(): Promise<string[]> {
+    const found = await allNames(this.#keys)
+    return found.includes(defaultKey) ? found : [...found, defaultKey].sort()
   }
 
   roleNames(): Promise<string[]> {
-    return names(this.#roles)
+    return allNames(this.#roles)
   }
 
   async putKey(name: string, change: KeyChange): Promise<void> {
     checkName('key name', name)
     const known = await this.key(name)
-    const algorithm = change.algorithm ?? known?.algorithm ?? 'RS256'
+    const defaults = name === defaultKey ? defaultSettings : { ...defaultSettings, allowed: [] }
+    const algorithm = change.algorithm ?? known?.algorithm ?? defaults.algorithm
     if (!isAlgorithm(algorithm)) throw new Refusal(400, `unknown signing algorithm ${JSON.stringify(algorithm)}`)
     // Made outside: a transaction may run several times.
     const [current, next] =
@@ -106,15 +129,10 @@ export class OidcStore {
     await this.#keys.transaction(async (tx) => {
       const before = await tx.get(this.#keys, name, keyRowSchema)
       const now = this.#options.clock.now()
-      const rotationMs = change.rotationMs ?? before?.rotationMs ?? dayMs
-      const verificationMs = change.verificationMs ?? before?.verificationMs ?? dayMs
+      const rotationMs = change.rotationMs ?? before?.rotationMs ?? defaults.rotationMs
+      const verificationMs = change.verificationMs ?? before?.verificationMs ?? defaults.verificationMs
       checkTimes(rotationMs, verificationMs)
-      if (before?.roles.some((role) => role.ttlMs > verificationMs)) {
-        throw new Refusal(
-          400,
-          `unable to update key ${JSON.stringify(name)} because it is currently referenced by one or more roles with a token ttl greater than ${Math.floor(verificationMs / 1000)} seconds`,
-        )
-      }
+      checkUsers(name, before, verificationMs)
       const base = before ?? (current && next && { format: 1 as const, roles: [], former: [], current, next })
       if (!base) throw new Refusal(503, 'the key was deleted at the same time, try again')
       // Another algorithm signs with keys of its own; what the old ones signed stays verifiable.
@@ -127,7 +145,7 @@ export class OidcStore {
         former,
         rotationMs,
         verificationMs,
-        allowed: change.allowed ?? before?.allowed ?? [],
+        allowed: change.allowed ?? before?.allowed ?? defaults.allowed,
         rotateAt: before && change.rotationMs === undefined ? before.rotateAt : now + rotationMs,
       })
     })
@@ -135,21 +153,19 @@ export class OidcStore {
 
   /** An absent key is fine. */
   async deleteKey(name: string): Promise<void> {
+    if (name === defaultKey) throw new Refusal(400, `deletion of key ${JSON.stringify(name)} not allowed`)
     await this.#keys.transaction(async (tx) => {
       const key = await tx.get(this.#keys, name, keyRowSchema)
       if (!key) return
-      if (key.roles.length > 0) {
-        throw new Refusal(
-          400,
-          `unable to delete key ${JSON.stringify(name)} because it is currently referenced by these roles: ${key.roles.map((role) => role.name).join(', ')}`,
-        )
-      }
+      refuseWhileUsed(`key ${JSON.stringify(name)}`, 'roles', key.roles)
+      refuseWhileUsed(`key ${JSON.stringify(name)}`, 'clients', key.clients ?? [])
       tx.remove(this.#keys, name)
     })
   }
 
   /** `verificationMs`: how long what the old key signed can still be verified; by default as the key says. */
   async rotate(name: string, verificationMs?: number): Promise<void> {
+    await this.prepare(name)
     const known = await this.key(name)
     if (!known) throw new Refusal(400, `no named key at ${JSON.stringify(name)}`)
     const made = await this.#make(known.algorithm)
@@ -163,6 +179,7 @@ export class OidcStore {
 
   /** The key that signs now; one whose time is over makes way, whether or not housekeeping came by. */
   async signer(name: string): Promise<KeyRow | undefined> {
+    await this.prepare(name)
     const key = await this.key(name)
     if (!key || key.rotateAt > this.#options.clock.now()) return key
     await this.#rotateDue(name)
@@ -188,6 +205,7 @@ export class OidcStore {
     if (wanted !== '' && !/^[\x21-\x7e]{1,256}$/.test(wanted)) {
       throw new Refusal(400, 'client_id must be 1 to 256 printable characters without spaces')
     }
+    await this.prepare(change.key ?? '')
     await this.#roles.transaction(async (tx) => {
       const before = await tx.get(this.#roles, name, roleRowSchema)
       const keyName = change.key || before?.key
@@ -222,12 +240,40 @@ export class OidcStore {
   }
 
   /** Public keys that tokens of this namespace may be signed with; of keys that no role uses there are none. */
-  async published(): Promise<SigningKey[]> {
+  published(): Promise<SigningKey[]> {
+    return this.#published((key) => key.roles.length > 0)
+  }
+
+  /** Those of the clients of a provider. */
+  publishedFor(isAllowed: (clientId: string) => boolean): Promise<SigningKey[]> {
+    return this.#published((key) => (key.clients ?? []).some((client) => isAllowed(client.id)))
+  }
+
+  /** In the commit that stores the client. Refuses (400) what the key can't serve. */
+  async linkClient(tx: Tx, keyName: string, client: KeyClient): Promise<void> {
+    const key = await tx.get(this.#keys, keyName, keyRowSchema)
+    if (!key) throw new Refusal(400, `key ${JSON.stringify(keyName)} does not exist`)
+    if (client.ttlMs > key.verificationMs) {
+      throw new Refusal(
+        400,
+        "a client's id_token_ttl cannot be greater than the verification_ttl of the key it references",
+      )
+    }
+    tx.put(this.#keys, keyName, { ...key, clients: withUser(key.clients ?? [], client, 'clients') })
+  }
+
+  /** In the commit that removes the client. */
+  async unlinkClient(tx: Tx, keyName: string, name: string): Promise<void> {
+    const key = await tx.get(this.#keys, keyName, keyRowSchema)
+    if (key) tx.put(this.#keys, keyName, { ...key, clients: (key.clients ?? []).filter((one) => one.name !== name) })
+  }
+
+  async #published(isWanted: (key: KeyRow) => boolean): Promise<SigningKey[]> {
     const now = this.#options.clock.now()
     const out: SigningKey[] = []
     for (const name of await this.keyNames()) {
       const key = await this.key(name)
-      if (!key || key.roles.length === 0) continue
+      if (!key || !isWanted(key)) continue
       const former = key.former.filter((one) => (one.expiresAt ?? 0) > now)
       out.push(...former, key.current, key.next)
     }
@@ -267,10 +313,7 @@ export class OidcStore {
   }
 
   #link(tx: Tx, keyName: string, key: KeyRow, name: string, ttlMs: number): void {
-    const others = key.roles.filter((role) => role.name !== name)
-    if (others.length >= maxRoles) throw new Refusal(400, `a key serves at most ${maxRoles} roles`)
-    const roles = [...others, { name, ttlMs }].sort((a, b) => (a.name < b.name ? -1 : 1))
-    tx.put(this.#keys, keyName, { ...key, roles })
+    tx.put(this.#keys, keyName, { ...key, roles: withUser(key.roles, { name, ttlMs }, 'roles') })
   }
 
   async #unlink(tx: Tx, keyName: string, name: string): Promise<void> {
@@ -296,12 +339,8 @@ function checkTimes(rotationMs: number, verificationMs: number): void {
   }
 }
 
-function isOrigin(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  return url !== undefined && /^https?:$/.test(url.protocol) && url.origin === text.toLowerCase().replace(/\/$/, '')
-}
-
-async function names(view: SecretStorage): Promise<string[]> {
+/** Page by page. */
+export async function allNames(view: SecretStorage): Promise<string[]> {
   const out: string[] = []
   for (;;) {
     const after = out.at(-1)

@@ -53,6 +53,16 @@ interface Known {
   readonly keys: readonly Required<ReadKey>[]
 }
 
+/** The one question of a request. */
+interface Asked {
+  readonly nouns: NamespaceNouns
+  readonly token: string
+  readonly known: Known | undefined
+  readonly keys: readonly ReadKey[]
+  readonly routeKeys: readonly string[]
+  readonly firstRouteKey: number
+}
+
 const noRows: Map<string, Stored | undefined> = new Map()
 const fixedKeys = 4
 
@@ -97,8 +107,16 @@ export class Authority {
     return this.#sealedVersion !== undefined && versionOf(row, this.#sealedVersion) !== this.#sealedVersion
   }
 
-  async read(nouns: NamespaceNouns, token: string, routeKeys: readonly string[]): Promise<Findings> {
-    const { rows, tokens, namespaces } = this.#options
+  /** A promise only where something has to be waited for: storage elsewhere, or what has changed. */
+  read(nouns: NamespaceNouns, token: string, routeKeys: readonly string[]): Findings | Promise<Findings> {
+    const { rows } = this.#options
+    const asked = this.#asked(nouns, token, routeKeys)
+    const found = rows.readNow?.(asked.keys)
+    return found ? this.#findings(asked, found) : rows.read(asked.keys).then((later) => this.#findings(asked, later))
+  }
+
+  #asked(nouns: NamespaceNouns, token: string, routeKeys: readonly string[]): Asked {
+    const { tokens, namespaces } = this.#options
     const known = token === '' ? undefined : this.#known.get(token)
     const keys: ReadKey[] = [
       { key: nouns.mounts.epochKey, known: nouns.mounts.knownVersion },
@@ -110,8 +128,30 @@ export class Authority {
     else if (token !== '' && !tokens.isBatch(token)) keys.push({ key: tokens.rowKey(tokens.idOf(token)) })
     const firstRouteKey = keys.length
     for (const key of routeKeys) keys.push({ key })
-    const found = await rows.read(keys)
+    return { nouns, token, known, keys, routeKeys, firstRouteKey }
+  }
 
+  #findings(asked: Asked, found: readonly ReadResult[]): Findings | Promise<Findings> {
+    const { nouns, token, known, keys, routeKeys, firstRouteKey } = asked
+    // What nearly every request finds: nothing has changed.
+    const current = (token === '' || known !== undefined) && allSame(keys, found, 0, firstRouteKey)
+    if (!current || (known && known.home !== nouns)) return this.#changed(asked, found)
+    const mounts = nouns.mounts.known
+    return {
+      namespaces: this.#options.namespaces.known,
+      mounts,
+      token: known?.token,
+      home: known?.home,
+      homeMounts: known && mounts,
+      acl: known?.acl,
+      sealed: false,
+      rows: overlayRows(routeKeys, found, firstRouteKey),
+    }
+  }
+
+  async #changed(asked: Asked, found: readonly ReadResult[]): Promise<Findings> {
+    const { rows, namespaces } = this.#options
+    const { nouns, token, known, keys, routeKeys, firstRouteKey } = asked
     const auditVersion = versionOf(found[2], this.#auditVersion)
     if (auditVersion !== this.#auditVersion) await this.#auditMoved(auditVersion)
     const sealed = versionOf(found[3], this.#sealedVersion ?? '') !== this.#sealedVersion
@@ -134,7 +174,7 @@ export class Authority {
         (entry.home === nouns ? view : entry.token.row.login ? await currentMounts(rows, entry.home) : undefined),
       acl: entry?.acl,
       sealed,
-      rows: routeKeys.length === 0 ? noRows : overlayRows(routeKeys, found, firstRouteKey),
+      rows: overlayRows(routeKeys, found, firstRouteKey),
     }
   }
 
@@ -234,6 +274,7 @@ function overlayRows(
   found: readonly ReadResult[],
   first: number,
 ): Map<string, Stored | undefined> {
+  if (keys.length === 0) return noRows
   const out = new Map<string, Stored | undefined>()
   keys.forEach((key, i) => {
     const row = found[first + i]

@@ -1,4 +1,5 @@
 /** Policy: may this caller do this here? An update of something that is not there counts as its creation. */
+import type { Fields } from '../../contracts/fields.ts'
 import { Refusal } from '../../contracts/request.ts'
 import type { Denial } from '../../policies/explain/denials.ts'
 import { type Exchange, operationName } from '../exchange.ts'
@@ -38,6 +39,14 @@ function decide(x: Exchange): void {
   const lacksSudo = x.operation?.access === 'sudo' && !verdict.sudo && !verdict.root
   x.verdict = lacksSudo ? { ...verdict, allowed: false, granting: [] } : verdict
   if (!x.verdict.allowed) throw denied()
+  narrow(x, x.verdict.list?.limit ?? 0)
+}
+
+/** Policy cuts a list to its page afterwards: the operation need not read more than that. */
+function narrow({ call, operation }: Exchange, limit: number): void {
+  if (limit <= 0 || !call || !operation || operation.input === 'free') return
+  const fields: Fields = operation.input
+  if (fields['limit']?.kind === 'int') call.input = { ...call.input, limit }
 }
 
 type PolicyOperation = Parameters<NonNullable<Exchange['acl']>['check']>[0]['operation']

@@ -20,33 +20,33 @@ export function auditedRequest(x: Exchange, error?: string): AuditedRequest {
     remote: incoming.remote,
     wrapTtlMs: x.wrapTtlMs,
     auth: callerAuth(x),
-    ...(error === undefined ? {} : { error }),
+    error,
   }
 }
 
 export function auditedResponse(x: Exchange, answer: Answer, at: number): AuditedResponse {
-  const warnings = 'warnings' in answer ? (answer.warnings ?? []) : []
+  const warnings = 'warnings' in answer ? (answer.warnings ?? noWarnings) : noWarnings
   const data = 'data' in answer ? answer.data : answer.kind === 'document' ? answer.body : undefined
+  const { made, wrapped } = x
   return {
     at,
     data: isObject(data) ? data : undefined,
     warnings,
-    ...(answer.kind === 'envelope' && answer.lease ? { leaseId: answer.lease.id } : {}),
-    ...(x.wrapped ? { wrap: x.wrapped } : {}),
-    ...(x.made && !x.wrapped
-      ? { auth: auditedAuth(x.made.token, x.made.row, x.made.row.numUses, x.made.identityPolicies) }
-      : {}),
-    ...(answer.headers?.['Location'] ? { redirect: answer.headers['Location'] } : {}),
-    ...(answer.headers ? { headers: answer.headers } : {}),
-    ...(answer.kind === 'errors' && answer.errors.length > 0 ? { error: answer.errors.join('; ') } : {}),
+    leaseId: answer.kind === 'envelope' ? answer.lease?.id : undefined,
+    auth: made && !wrapped ? auditedAuth(made.token, made.row, made.row.numUses, made.identityPolicies) : undefined,
+    redirect: answer.headers?.['Location'],
+    wrap: wrapped,
+    headers: answer.headers,
+    error: answer.kind === 'errors' && answer.errors.length > 0 ? answer.errors.join('; ') : undefined,
   }
 }
 
+const noWarnings: readonly string[] = []
+
 function callerAuth(x: Exchange): AuditedAuth | undefined {
-  if (!x.token) return undefined
-  const { verdict } = x
-  const results = verdict && { allowed: verdict.allowed, granting: verdict.granting }
-  return auditedAuth(x.incoming.token, x.token.row, x.remainingUses, x.token.identityPolicies, results)
+  const { token, verdict } = x
+  if (!token) return undefined
+  return auditedAuth(x.incoming.token, token.row, x.remainingUses, token.identityPolicies, verdict, token)
 }
 
 function auditedAuth(
@@ -55,6 +55,7 @@ function auditedAuth(
   remainingUses: number,
   identityPolicies: readonly string[],
   policyResults?: AuditedAuth['policyResults'],
+  holder?: object,
 ): AuditedAuth {
   return {
     clientToken,
@@ -71,6 +72,7 @@ function auditedAuth(
     tokenTtlMs: row.creationTtlMs,
     tokenIssuedAt: row.createdAt,
     remainingUses,
+    holder,
   }
 }
 

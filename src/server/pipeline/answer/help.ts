@@ -23,7 +23,7 @@ export function helpFor(path: string, route: Route): JsonObject {
       lines.push(`    ${name} (${field.kind})`, '', `        ${field.description}`, '')
     }
   }
-  return { help: `${lines.join('\n').trimEnd()}\n`, see_also: [], openapi: openApi(route) }
+  return { help: `${lines.join('\n').trimEnd()}\n`, see_also: null, openapi: openApi(route) }
 }
 
 const fieldsOf = (operation: Operation): Fields => (operation.input === 'free' ? {} : operation.input)

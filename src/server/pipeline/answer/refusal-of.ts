@@ -15,7 +15,7 @@ export function refusalOf(x: Exchange, error: unknown, log: Logger): Refusal {
   if (error instanceof OutcomeUnknown) {
     return new Refusal(503, 'the storage was cut off: the write may or may not have happened, read before trying again')
   }
-  if (x.deadline.exceeded) return new Refusal(503, 'the request took longer than 90 s')
+  if (x.deadline.exceeded) return new Refusal(503, `the request took longer than ${x.deadline.ms / 1000} s`)
   return new Refusal(500, 'internal error')
 }
 

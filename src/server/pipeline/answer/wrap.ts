@@ -1,9 +1,14 @@
 /** Answers that go out as a wrapping token instead. */
+import { RawJson } from '../../../lib/json/value.ts'
 import type { NamespaceInfo } from '../../contracts/epochs.ts'
+import { Refusal } from '../../contracts/request.ts'
 import type { Wrappings } from '../../wrapping/wrapping.ts'
 import type { Answer, Exchange } from '../exchange.ts'
 
-/** Only what has an envelope and says something is wrapped: refusals and empty answers go out as they are. */
+/**
+ * What has an envelope and says something is wrapped. So are bytes that are there whole, as Vault's members `http_…`, and
+ * what another wrapping token held, as it is. Refusals, empty answers and status documents go out as they are.
+ */
 export async function wrapAnswer(
   x: Exchange,
   answer: Answer,
@@ -15,10 +20,12 @@ export async function wrapAnswer(
     readonly address?: string
   },
 ): Promise<Answer> {
-  if (x.wrapTtlMs <= 0 || answer.kind !== 'envelope' || answer.status !== 200) return answer
-  if (answer.data === null && answer.auth === null) return answer
-  const accessor = answer.auth?.['accessor']
-  x.wrapped = await options.wrappings.wrap(options.render(answer).trimEnd(), {
+  if (x.wrapTtlMs <= 0 || answer.status !== 200) return answer
+  const text = textOf(x, answer, options.render)
+  if (text === undefined) return answer
+  const accessor = answer.kind === 'envelope' ? answer.auth?.['accessor'] : undefined
+  x.wrapped = await options.wrappings.wrap(text, {
+    ...(answer.kind === 'raw' ? { raw: true } : {}),
     ttlMs: x.wrapTtlMs,
     creationPath: x.path,
     namespace: options.namespace,
@@ -29,4 +36,27 @@ export async function wrapAnswer(
   }
   const { requestId, headers } = answer
   return { requestId, status: 200, ...(headers ? { headers } : {}), kind: 'wrapped', wrapped: x.wrapped }
+}
+
+/** The document that waits; undefined: nothing to wrap. */
+function textOf(x: Exchange, answer: Answer, render: (answer: Answer) => string): string | undefined {
+  if (answer.kind === 'document') return answer.body instanceof RawJson ? answer.body.text : undefined
+  if (answer.kind === 'raw') return render(inEnvelope(x, answer)).trimEnd()
+  if (answer.kind !== 'envelope' || (answer.data === null && answer.auth === null)) return undefined
+  return render(answer).trimEnd()
+}
+
+function inEnvelope(x: Exchange, answer: Extract<Answer, { kind: 'raw' }>): Answer {
+  const { requestId, contentType, status, body } = answer
+  if (!(body instanceof Uint8Array)) {
+    // Whoever was to give it, gives up what it holds.
+    x.deadline.abandon()
+    throw new Refusal(400, 'an answer that is streamed cannot be wrapped')
+  }
+  const data = {
+    http_content_type: contentType,
+    http_raw_body: Buffer.from(body).toString('base64'),
+    http_status_code: status,
+  }
+  return { requestId, status, kind: 'envelope', data, warnings: [], auth: null, topLevel: false }
 }

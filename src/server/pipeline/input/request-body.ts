@@ -3,6 +3,7 @@ import { JsonSyntaxError, parseJson } from '../../../lib/json/parse.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../../lib/json/value.ts'
 import { Refusal } from '../../contracts/request.ts'
 import type { Incoming } from '../exchange.ts'
+import { checkCounts, type RequestLimits } from './request-limits.ts'
 
 const empty: JsonObject = Object.freeze(Object.create(null))
 
@@ -16,7 +17,7 @@ export function givenBy(incoming: Incoming): JsonObject {
   const first = body[0]
   const looksLikeJson = first === 0x7b || first === 0x5b
   if (!looksLikeJson && type.startsWith('application/x-www-form-urlencoded')) return form(body)
-  const value = parse(body)
+  const value = parse(body, incoming.limits)
   if (value === null) return empty
   if (isJsonObject(value)) return value
   throw new Refusal(
@@ -32,9 +33,11 @@ function checkPatchType(type: string): void {
   throw new Refusal(415, `PATCH requires Content-Type of application/merge-patch+json, provided ${media}`)
 }
 
-function parse(body: Uint8Array): Json {
+function parse(body: Uint8Array, limits: RequestLimits | undefined): Json {
   try {
-    return parseJson(body)
+    const value = parseJson(body, limits?.json)
+    if (limits) checkCounts(value, limits)
+    return value
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error
     throw new Refusal(400, `failed to decode JSON input: ${error.message}`)

@@ -13,7 +13,7 @@ export interface Login {
   readonly lockout: Lockout | undefined
 }
 
-/** Runs a login's operation; failures of a user whom the method can name are counted. */
+/** Runs a login's operation; failures of a user whom the method can name are counted, until a token was made for them. */
 export async function guardedLogin(operation: Operation, login: Login): Promise<Reply> {
   const { mount, namespace, call, lockout } = login
   const who = lockout && (await identified(mount, call))
@@ -21,8 +21,7 @@ export async function guardedLogin(operation: Operation, login: Login): Promise<
   await lockout.check(namespace.id, mount.info, who.alias)
   try {
     const reply = await operation.handle(call)
-    if (reply.kind === 'login') await lockout.succeeded(namespace.id, mount.info, who.alias)
-    return reply
+    return reply.kind === 'login' ? { ...reply, user: who.alias } : reply
   } catch (error) {
     const wrong = error instanceof Refusal && (error.status === 400 || error.status === 403)
     if (wrong) await lockout.failed(namespace.id, mount.info, who.alias)

@@ -1,7 +1,7 @@
 /** A login that its method has granted: the entity, the second factor if one is wanted, the token. */
 import type { Clock } from '../../../lib/clock.ts'
 import type { JsonObject } from '../../../lib/json/value.ts'
-import type { LeaseCounts } from '../../contracts/access/admission.ts'
+import type { LeaseCounts, Lockout } from '../../contracts/access/admission.ts'
 import type { LoginGrant } from '../../contracts/access/auth.ts'
 import { type MountInfo, Refusal, type Reply } from '../../contracts/request.ts'
 import type { SystemTtl } from '../../mounts/mount-json.ts'
@@ -23,6 +23,7 @@ export interface SettleLoginOptions {
   readonly ttl: SystemTtl
   readonly clock: Clock
   readonly leaseCounts?: LeaseCounts
+  readonly lockout?: Lockout | undefined
 }
 
 type LoginReply = Extract<Reply, { kind: 'login' }>
@@ -35,7 +36,8 @@ export async function settleLogin(x: Exchange, reply: LoginReply, options: Settl
   if (!mount) throw new Refusal(400, 'invalid request ID')
   const path = begun?.path ?? x.path
   const entityId = begun?.entityId ?? (await entityOf(grant, mount, nouns))
-  const requirement = begun ? undefined : await demanded(x, nouns, { mount, path, entityId, grant })
+  const user = begun ? begun.user : reply.user
+  const requirement = begun ? undefined : await demanded(x, nouns, { mount, path, entityId, grant, user })
   if (requirement) return settle(x, reply, waiting(requirement))
   const standing = entityId === '' ? undefined : await authority.standingOf(nouns, entityId)
   const minted = await mint(
@@ -53,6 +55,8 @@ export async function settleLogin(x: Exchange, reply: LoginReply, options: Settl
   const { signal } = x.deadline
   await countLogin(options, { namespacePath: nouns.info.path, mountPath: mount.path, path, token: minted, signal })
   x.made = minted
+  // Not before: a password alone does not make up for failures where more is asked for.
+  if (user !== undefined) await options.lockout?.succeeded(nouns.info.id, mount, user)
   x.warnings.push(...minted.warnings)
   return settle(x, reply, minted.auth)
 }
@@ -60,7 +64,7 @@ export async function settleLogin(x: Exchange, reply: LoginReply, options: Settl
 async function demanded(
   x: Exchange,
   { mfa }: NamespaceNouns,
-  login: { mount: MountInfo; path: string; entityId: string; grant: LoginGrant },
+  login: { mount: MountInfo; path: string; entityId: string; grant: LoginGrant; user: string | undefined },
 ): Promise<JsonObject | undefined> {
   const { requirement, warning } = await mfa.atLogin({ ...login, header: x.incoming.headers['x-vault-mfa'] })
   if (warning !== undefined) x.warnings.push(warning)

@@ -15,13 +15,21 @@ export interface Denial {
   readonly wrapTtlMs: number
 }
 
+export interface DenialsOptions {
+  readonly max?: number
+  /** Asks the other processes of this node. */
+  readonly elsewhere?: (requestId: string) => Promise<Denial | undefined>
+}
+
 /** The last refusals of this process, so that the id in a 403 can be explained. Another node's are not here. */
 export class Denials {
   readonly #max: number
+  readonly #elsewhere: DenialsOptions['elsewhere']
   readonly #byId = new Map<string, Denial>()
 
-  constructor(options: { max?: number } = {}) {
+  constructor(options: DenialsOptions = {}) {
     this.#max = options.max ?? 1000
+    this.#elsewhere = options.elsewhere
   }
 
   note(denial: Denial): void {
@@ -34,6 +42,11 @@ export class Denials {
 
   find(requestId: string): Denial | undefined {
     return this.#byId.get(requestId)
+  }
+
+  /** Of any process of this node. */
+  async findAnywhere(requestId: string): Promise<Denial | undefined> {
+    return this.find(requestId) ?? this.#elsewhere?.(requestId)
   }
 
   /** When the server seals. */

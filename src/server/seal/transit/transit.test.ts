@@ -10,22 +10,26 @@ import { renewSealToken, transitSeal } from './transit.ts'
 function other(failures = 0) {
   const clock = new FakeClock()
   let left = failures
+  const state = { version: 1, denied: '' }
   const transport = fakeTransport((request) => {
     if (left > 0) {
       left -= 1
       return { status: 503, body: '{"errors":["Vault is sealed"]}' }
     }
     const body = JSON.parse(request.body ?? '{}')
+    if (request.path.includes(state.denied || 'nothing')) {
+      return { status: 403, body: '{"errors":["permission denied"]}' }
+    }
     if (request.path === '/v1/transit/encrypt/root') {
-      return envelopeOf({ data: { ciphertext: `vault:v1:${body.plaintext}` } })
+      return envelopeOf({ data: { ciphertext: `vault:v${state.version}:${body.plaintext}` } })
     }
     if (request.path === '/v1/transit/decrypt/root') {
-      return envelopeOf({ data: { plaintext: String(body.ciphertext).replace('vault:v1:', '') } })
+      return envelopeOf({ data: { plaintext: String(body.ciphertext).replace(/^vault:v\d+:/, '') } })
     }
     return { status: 403, body: '{"errors":["permission denied"]}' }
   })
   const client = new VaultClient({ transport, clock, token: 't', maxRetries: 2 })
-  return { client, transport, clock }
+  return { client, transport, clock, state }
 }
 
 describe('the transit seal', () => {
@@ -34,7 +38,12 @@ describe('the transit seal', () => {
     const seal = transitSeal({ client, mountPath: '/transit/', keyName: 'root' })
     const key = systemRandom(32)
     const { blob, keyId } = await seal.wrap(key)
-    expect([keyId, seal.keyId(), seal.type, seal.automatic]).toEqual(['transit/root', 'transit/root', 'transit', true])
+    expect([keyId, seal.keyId(), seal.type, seal.automatic]).toEqual([
+      'transit/root:v1',
+      'transit/root:v1',
+      'transit',
+      true,
+    ])
     expect(Buffer.from(blob).toString()).toMatch(/^vault:v1:/)
     expect(Buffer.from(await seal.unwrap(blob, keyId))).toEqual(Buffer.from(key))
     await seal.check()
@@ -45,7 +54,39 @@ describe('the transit seal', () => {
     const { client, clock } = other(2)
     const wrapping = transitSeal({ client, mountPath: 'transit', keyName: 'root' }).wrap(systemRandom(32))
     await clock.advance(10_000)
-    expect((await wrapping).keyId).toBe('transit/root')
+    expect((await wrapping).keyId).toBe('transit/root:v1')
+  })
+
+  it('says when the key has another version by now, for the root key to be wrapped anew', async () => {
+    const { client, state } = other()
+    const { blob, keyId } = await transitSeal({ client, mountPath: 'transit', keyName: 'root' }).wrap(systemRandom(32))
+    const seal = transitSeal({ client, mountPath: 'transit', keyName: 'root' })
+    await seal.unwrap(blob, keyId)
+    expect(seal.keyId()).toBe(keyId)
+    state.version = 2
+    await seal.unwrap(blob, keyId)
+    expect(seal.keyId()).toBe('transit/root:v2')
+    state.denied = 'encrypt'
+    await seal.unwrap(blob, keyId)
+    expect(seal.keyId()).toBe(keyId)
+  })
+
+  it.each(['encrypt', 'decrypt'])('does not work when its token may not %s', async (denied) => {
+    const { client, state } = other()
+    const seal = transitSeal({ client, mountPath: 'transit', keyName: 'root' })
+    await seal.check()
+    state.denied = denied
+    await expect(seal.check()).rejects.toThrow('permission denied')
+    await expect(seal.wrap(systemRandom(32))).rejects.toThrow('permission denied')
+  })
+
+  it('is waited for no longer than the server runs', async () => {
+    const stop = new AbortController()
+    const { client } = other(1)
+    const seal = transitSeal({ client, mountPath: 'transit', keyName: 'root', signal: stop.signal })
+    const wrapping = seal.wrap(systemRandom(32))
+    stop.abort(new Error('the server is stopping'))
+    await expect(wrapping).rejects.toThrow('the server is stopping')
   })
 
   it('passes on a refusal, and an answer without what was asked for', async () => {

@@ -13,32 +13,57 @@ export interface TransitSealOptions {
   /** Where its transit engine is mounted: "transit". */
   readonly mountPath: string
   readonly keyName: string
+  /** Ends what is being asked. */
+  readonly signal?: AbortSignal
 }
 
+const checked = Buffer.from('check')
+
 /** The blob is the ciphertext as the other server gave it ("vault:v1:…"): it says itself which version of the key opens it. */
-export function transitSeal({ client, mountPath, keyName }: TransitSealOptions): Seal {
+export function transitSeal({ client, mountPath, keyName, signal }: TransitSealOptions): Seal {
   const mount = mountPath.replace(/^\/+|\/+$/g, '')
-  const keyId = `${mount}/${keyName}`
+  const name = `${mount}/${keyName}`
+  /** With the version that the other server last said it encrypts with: a later one has the server wrap the root key anew. */
+  let current = name
   const ask = async (verb: 'encrypt' | 'decrypt', body: Record<string, string>, member: string) => {
-    const answer = await client.write(`${mount}/${verb}/${keyName}`, body)
+    const answer = await client.write(`${mount}/${verb}/${keyName}`, body, signal ? { signal } : {})
     const value = answer?.data?.[member]
-    if (typeof value !== 'string') throw new Error(`transit ${verb} of the key "${keyId}" gave no ${member}`)
+    if (typeof value !== 'string') throw new Error(`transit ${verb} of the key "${name}" gave no ${member}`)
     return value
+  }
+  const encrypt = async (plaintext: Uint8Array) => {
+    const ciphertext = await ask('encrypt', { plaintext: Buffer.from(plaintext).toString('base64') }, 'ciphertext')
+    const version = /^\w+:(v\d+):/.exec(ciphertext)?.[1]
+    current = version === undefined ? name : `${name}:${version}`
+    return ciphertext
+  }
+  const decrypt = async (ciphertext: string) => Buffer.from(await ask('decrypt', { ciphertext }, 'plaintext'), 'base64')
+  /** What can't be decrypted again, because its token may not, must not be all that opens the storage. */
+  const encryptProven = async (plaintext: Uint8Array) => {
+    const ciphertext = await encrypt(plaintext)
+    const again = await decrypt(ciphertext)
+    try {
+      if (again.equals(plaintext)) return ciphertext
+      throw new Error(`transit decrypts by the key "${name}" to something else than it encrypted`)
+    } finally {
+      again.fill(0)
+    }
   }
   return {
     type: 'transit',
     automatic: true,
-    keyId: () => keyId,
-    wrap: async (key) => {
-      const ciphertext = await ask('encrypt', { plaintext: Buffer.from(key).toString('base64') }, 'ciphertext')
-      return { blob: Buffer.from(ciphertext), keyId }
-    },
-    unwrap: async (blob) => {
-      const ciphertext = Buffer.from(blob).toString('utf8')
-      return Buffer.from(await ask('decrypt', { ciphertext }, 'plaintext'), 'base64')
+    keyId: () => current,
+    wrap: async (key) => ({ blob: Buffer.from(await encryptProven(key)), keyId: current }),
+    unwrap: async (blob, id) => {
+      const key = await decrypt(Buffer.from(blob).toString('utf8'))
+      // Unsealing needs no encryption: without it the root key stays as it is wrapped, and the watch over the seal says so.
+      await encrypt(checked).catch(() => {
+        current = id
+      })
+      return key
     },
     check: async () => {
-      await ask('encrypt', { plaintext: Buffer.from('check').toString('base64') }, 'ciphertext')
+      await encryptProven(checked)
     },
   }
 }
@@ -56,6 +81,7 @@ export async function renewSealToken(options: {
   const { client, clock, log, signal } = options
   while (!signal.aborted) {
     const token = await client.read('auth/token/lookup-self', undefined, { signal }).catch((error: unknown) => {
+      if (signal.aborted) throw error
       log.warn('the token of the transit seal can not be looked up', { error: String(error) })
       return undefined
     })

@@ -1,21 +1,22 @@
 import { spawn } from 'node:child_process'
-import { stat } from 'node:fs/promises'
+import { statSync } from 'node:fs'
 import { StorageDown } from '../../contracts/storage.ts'
 import { maxKeyBytes } from '../rules.ts'
 import { firstKey, openEnvironment, versionText } from './environment.ts'
 import { sumHolds } from './row-sum.ts'
 
 /**
- * Reads all of an LMDB file that nobody writes to; throws when something is wrong. A damaged page can end the process
+ * Reads all of an LMDB file; throws when something is wrong. A damaged page can end the process
  * (SIGBUS, SIGSEGV) or hide keys from lookups without an error, so this runs in a process of its own and looks each key
  * up again. Returns the number of rows.
  */
 export async function checkLmdbFile(file: string): Promise<number> {
   const db = await openEnvironment(file, { readOnly: true })
+  // No turn of the event loop from here to the last row: lmdb keeps one read transaction for that long, so that a file which a
+  // server writes to meanwhile is seen as it was at one moment.
   const stats: { entryCount?: number; lastPageNumber?: number; pageSize?: number } = db.getStats()
   const needed = ((stats.lastPageNumber ?? 0) + 1) * (stats.pageSize ?? 0)
-  // After the header: others may be making the file longer.
-  const { size } = await stat(file)
+  const { size } = statSync(file)
   if (size < needed) throw new Error(`it has ${size} bytes where its header says ${needed}`)
   let rows = 0
   let before: Buffer | undefined
@@ -47,18 +48,21 @@ export interface CheckCommand {
   readonly timeoutMs?: number
 }
 
+export type FileVerdict = { readonly verdict: 'whole' | 'damaged' | 'unknown'; readonly why?: string }
+
 /** Has the file checked by a child process, whose end, however it comes, is the answer. Throws StorageDown. */
-export async function checkInChild(file: string, { command, timeoutMs = 600_000 }: CheckCommand): Promise<void> {
-  const problem = await run([...command, file], timeoutMs)
-  if (problem === undefined) return
+export async function checkInChild(file: string, command: CheckCommand): Promise<void> {
+  const { verdict, why } = await inspectInChild(file, command)
+  if (verdict === 'whole') return
   throw new StorageDown(
-    `the storage file ${file} did not pass its check after an unclean end (${problem}). It was not opened and not changed. ` +
+    `the storage file ${file} did not pass its check after an unclean end (${why}). It was not opened and not changed. ` +
       'Keep a copy of it, then start with the folder from your last backup',
   )
 }
 
-function run(command: readonly string[], timeoutMs: number): Promise<string | undefined> {
-  const [program = '', ...args] = command
+/** 'unknown': the check did not come to its end for another reason than the file. */
+export function inspectInChild(file: string, { command, timeoutMs = 600_000 }: CheckCommand): Promise<FileVerdict> {
+  const [program = '', ...args] = [...command, file]
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -69,14 +73,24 @@ function run(command: readonly string[], timeoutMs: number): Promise<string | un
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       if (said.length < 4096) said += text
     })
-    child.once('error', (error) => resolve(`the check could not be started: ${error.message}`))
+    child.once('error', (error) =>
+      resolve({ verdict: 'unknown', why: `the check could not be started: ${error.message}` }),
+    )
     child.once('close', (status, signal) => {
-      if (status === 0) resolve(undefined)
-      else if (signal) resolve(`the check was ended by ${signal}`)
-      else resolve(reason(said) ?? `the check ended with status ${status}`)
+      if (status === 0) resolve({ verdict: 'whole' })
+      else if (signal) resolve({ verdict: verdictOf(signal), why: `the check was ended by ${signal}` })
+      else resolve({ verdict: verdictOn(said), why: reason(said) ?? `the check ended with status ${status}` })
     })
   })
 }
+
+/** The faults of a process that reads a damaged file through its memory; any other signal was sent by someone. */
+const verdictOf = (signal: NodeJS.Signals) =>
+  ['SIGBUS', 'SIGSEGV', 'SIGABRT'].includes(signal) ? 'damaged' : 'unknown'
+
+/** A check that comes to its end says what it found on its first line; whatever else Node prints is about the program. */
+const verdictOn = (said: string) =>
+  /^Error: (?!.*\b(?:denied|memory|open files|READERS_FULL))/.test(said) ? 'damaged' : 'unknown'
 
 /** The error's own line among what Node prints. */
 function reason(said: string): string | undefined {

@@ -80,6 +80,12 @@ export class Holders {
     return self === this.self || ((await this.#names()).includes(self) && (await this.#isAlive(self)))
   }
 
+  /** How many openings are at work, this one included. Throws StorageDown as `wasUnclean`. */
+  async countAlive(): Promise<number> {
+    const alive = await Promise.all((await this.#names()).map((name) => this.#isAlive(name)))
+    return alive.filter(Boolean).length
+  }
+
   async #names(): Promise<string[]> {
     const names = await readdir(this.#folder).catch(() => [])
     return names.filter((name) => /^[0-9a-f-]{36}$/.test(name))

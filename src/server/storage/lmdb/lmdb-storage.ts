@@ -67,6 +67,10 @@ export class LmdbStorage implements StorageBackend {
   }
 
   async read(keys: readonly ReadKey[]): Promise<readonly ReadResult[]> {
+    return this.readNow(keys)
+  }
+
+  readNow(keys: readonly ReadKey[]): readonly ReadResult[] {
     return this.#inSnapshot(() => keys.map((key) => this.#readOne(key)))
   }
 
@@ -295,7 +299,8 @@ export class LmdbStorage implements StorageBackend {
   /** Writes about `bytes` if there is room for them. True when every condition held. */
   async #write(bytes: number, submit: () => readonly Promise<boolean>[]): Promise<boolean> {
     const { volume } = this.#options
-    const reserved = await volume.reserve(bytes)
+    const reserving = volume.reserve(bytes)
+    const reserved = typeof reserving === 'number' ? reserving : await reserving
     try {
       this.#assertUp()
       return await this.#committed(submit)

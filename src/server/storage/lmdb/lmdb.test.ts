@@ -175,12 +175,30 @@ describe('an LMDB file', () => {
     await again?.close()
   })
 
-  it('is refused on a network file system', async () => {
-    const statfs = async () => ({ type: 0x6969, bsize: 4096, bavail: 1e9 })
+  it.each([
+    [0x6969, 'NFS'],
+    // As Node gives it where the system's number is signed.
+    [0xff534d42 | 0, 'CIFS'],
+    [0x01021997, '9P'],
+  ])('is refused on a network file system (%i, %s)', async (type, name) => {
+    const statfs = async () => ({ type, bsize: 4096, bavail: 1e9 })
     const path = newPath()
     const opening = open(path, { statfs })
-    if (process.platform === 'linux') await expect(opening).rejects.toThrow(`${path} is on a network file system (NFS)`)
+    if (process.platform === 'linux')
+      await expect(opening).rejects.toThrow(`${path} is on a network file system (${name})`)
     else await (await opening).close()
+  })
+
+  it('is made with the folders above it, which only the owner enters, unless one can not be made', async () => {
+    const path = join(newPath(), 'a', 'b')
+    await (await open(path)).close()
+    expect(statSync(join(path, '..')).mode & 0o777).toBe(0o700)
+    const file = newPath()
+    writeFileSync(file, '')
+    await expect(open(join(file, 'a'))).rejects.toThrow('ENOTDIR')
+    await expect(open(file)).rejects.toThrow('EEXIST')
+    // Where Node's own way never ends.
+    await expect(open('/proc/coffer-nothing')).rejects.toThrow('ENOENT')
   })
 
   it('is refused when it is a folder or can not be opened', async () => {

@@ -1,5 +1,6 @@
 /** Storage in one LMDB file on a local disk: the default. Several processes of one host may share it. */
-import { chmod, mkdir, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, chmod, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../../lib/clock.ts'
 import type { Logger } from '../../../lib/log.ts'
@@ -10,6 +11,7 @@ import { type CheckCommand, checkInChild } from './check.ts'
 import { openEnvironment } from './environment.ts'
 import { Holders } from './holders.ts'
 import { LmdbStorage } from './lmdb-storage.ts'
+import { makeFolder } from './make-folder.ts'
 import { defaultMinFreeBytes, type StatFs, Volume } from './volume.ts'
 
 export interface LmdbOptions {
@@ -18,8 +20,11 @@ export interface LmdbOptions {
   readonly clock: Clock
   readonly random: RandomBytes
   readonly log: Logger
-  /** How a file is checked that was not closed in order. */
-  readonly check: CheckCommand
+  /**
+   * How a file is checked that was not closed in order. 'done': another process of this node has it open, which has seen to
+   * that; a check would read what is being written.
+   */
+  readonly check: CheckCommand | 'done'
   /**
    * LMDB failed to commit: its heap may be corrupt, and what was acknowledged is safe only if nothing more is written.
    * End this process at once; a new one may open the file.
@@ -40,7 +45,7 @@ export interface Peers {
 /** Throws StorageDown, with nothing changed, on a network file system, a file in use elsewhere, or one that fails its check. */
 export async function openLmdb(options: LmdbOptions): Promise<StorageBackend> {
   const { path, clock, random, log, peers } = options
-  await mkdir(path, { recursive: true, mode: 0o700 })
+  await makeFolder(path)
   const volume = new Volume({
     folder: path,
     minFreeBytes: options.minFreeBytes ?? defaultMinFreeBytes,
@@ -48,11 +53,18 @@ export async function openLmdb(options: LmdbOptions): Promise<StorageBackend> {
     statfs: options.statfs,
   })
   await volume.inspect()
+  await access(path, constants.W_OK).catch((cause: NodeJS.ErrnoException) => {
+    throw new StorageDown(
+      `the folder ${path} can not be written to (${cause.code}), and a server must write to its storage`,
+      { cause },
+    )
+  })
   const file = join(path, 'coffer.mdb')
   const holders = new Holders({ folder: path, clock, random })
-  if ((await exists(file)) && (await holders.wasUnclean(file))) {
+  const { check } = options
+  if (check !== 'done' && (await exists(file)) && (await holders.wasUnclean(file))) {
     log.warn('the storage was not closed in order, checking it', { file })
-    await checkInChild(file, options.check)
+    await checkInChild(file, check)
     log.info('the storage passed its check', { file })
   }
   await holders.enter()

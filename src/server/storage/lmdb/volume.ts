@@ -16,6 +16,7 @@ const networkFileSystems: ReadonlyMap<number, string> = new Map([
   [0xfe534d42, 'SMB2'],
   [0xff534d42, 'CIFS'],
   [0x00c36400, 'Ceph'],
+  [0x01021997, '9P'],
   [0x5346414f, 'AFS'],
   [0x6b414653, 'AFS'],
   [0x0bd00bd0, 'Lustre'],
@@ -73,17 +74,23 @@ export class Volume {
 
   /**
    * Sets room for `bytes` aside until `release` is called with the answer. Throws StorageFull when they would take the
-   * volume below what must stay free.
+   * volume below what must stay free. A promise only when the volume has to be measured first.
    */
-  async reserve(bytes: number): Promise<number> {
-    const { clock, minFreeBytes, folder } = this.#options
+  reserve(bytes: number): number | Promise<number> {
     // Every commit also writes the pages above its rows anew.
     const needed = bytes * 2 + 64 * 1024
-    const old = () => bytes > largeCommitBytes || clock.monotonic() - this.#measuredAt >= refreshMs
-    const tooLittle = () => this.#freeBytes - needed < minFreeBytes
+    const old = bytes > largeCommitBytes || this.#options.clock.monotonic() - this.#measuredAt >= refreshMs
     // Before a refusal too: what was reserved is more than what is used.
-    if (old() || tooLittle()) await this.#measure()
-    if (tooLittle()) {
+    return old || this.#lacks(needed) ? this.#measure().then(() => this.#take(needed)) : this.#take(needed)
+  }
+
+  #lacks(needed: number): boolean {
+    return this.#freeBytes - needed < this.#options.minFreeBytes
+  }
+
+  #take(needed: number): number {
+    const { minFreeBytes, folder } = this.#options
+    if (this.#lacks(needed)) {
       throw new StorageFull(
         `the volume ${this.#mountPoint} (storage in ${folder}) has ${mebibytes(this.#freeBytes)} free and ` +
           `${mebibytes(minFreeBytes)} must stay free: nothing is written until there is room again`,

@@ -33,6 +33,11 @@ interface Entry {
 }
 /** What waits in memory for a device that is slow: in JavaScript characters, so at most twice as many bytes. */
 const maxQueuedChars = 32 * 1024 * 1024
+/**
+ * So many lines are written without waiting for more. Less would part the requests of one turn that write, and so make two
+ * commits of one.
+ */
+const enoughLines = 32
 /** After this many failures in a row the device is left alone for a while. */
 const patience = 3
 const firstPauseMs = 100
@@ -48,11 +53,14 @@ export class ChainedDevice {
   readonly #options: ChainedDeviceOptions
   #queue: Entry[] = []
   #queuedChars = 0
+  #queuedLines = 0
   #chain: Chain | undefined
   #recorded = { seq: 0, at: 0 }
   #cancelHead: (() => void) | undefined
   #cancelCheckpoint: (() => void) | undefined
   #running: Promise<void> | undefined
+  /** Ends the wait for the rest of a group. */
+  #enough: (() => void) | undefined
   /** A write is past its deadline and has not come back: nothing is queued behind it. */
   #stuck = false
   #closed = false
@@ -101,13 +109,19 @@ export class ChainedDevice {
     return new Promise((resolve, reject) => {
       this.#queue.push({ bodies, resolve, reject, ...(checkpoint ? { checkpoint } : {}) })
       for (const body of bodies) this.#queuedChars += body.length
+      this.#queuedLines += bodies.length
       this.#running ??= this.#run()
+      if (this.#queuedLines >= enoughLines) this.#enough?.()
     })
   }
 
   async #run(): Promise<void> {
-    // What comes in with the same turn's input goes out in one group.
-    await new Promise<void>((resolve) => setImmediate(resolve))
+    // What comes in with the same turn's input goes out in one group, unless there is much of it: then the disk has work while the rest comes in.
+    await new Promise<void>((resolve) => {
+      this.#enough = resolve
+      setImmediate(resolve)
+    })
+    this.#enough = undefined
     while (this.#queue.length > 0) await this.#writeGroup(this.#take())
     this.#running = undefined
   }
@@ -116,6 +130,7 @@ export class ChainedDevice {
     const group = this.#queue
     this.#queue = []
     this.#queuedChars = 0
+    this.#queuedLines = 0
     return group
   }
 

@@ -120,7 +120,8 @@ export function decodeLatest(bytes: Uint8Array): KeyHead & { readonly data: RawJ
   const buffer = asBuffer(bytes)
   const [headEnd, restEnd] = lineEnds(buffer)
   const text = buffer.toString('utf8', restEnd + 1)
-  return { ...readHead(buffer, headEnd), data: text === '' ? undefined : new RawJson(text) }
+  const { current, custom } = readHead(buffer, headEnd)
+  return { current, custom, data: text === '' ? undefined : new RawJson(text) }
 }
 
 /** `data`: the latest version's bytes, which still are those of the row. */
@@ -128,8 +129,11 @@ export function decodeKey(bytes: Uint8Array): { readonly state: KeyState; readon
   const buffer = asBuffer(bytes)
   const [headEnd, restEnd] = lineEnds(buffer)
   const rest: RestLine = JSON.parse(buffer.toString('utf8', headEnd + 1, restEnd))
+  const { current, custom } = readHead(buffer, headEnd)
+  // Member by member: a spread with as many members after it took 7 µs, all the rest 3.
   const state: KeyState = {
-    ...readHead(buffer, headEnd),
+    current,
+    custom,
     createdAt: rest.created,
     updatedAt: rest.updated,
     maxVersions: rest.maxVersions,
@@ -139,12 +143,7 @@ export function decodeKey(bytes: Uint8Array): { readonly state: KeyState; readon
     metadataVersion: rest.metadataVersion,
     metadataCasRequired: rest.metadataCas ?? false,
     lastChange: rest.last,
-    older: rest.older.map(([version, createdAt, deletedAt, destroyed]) => ({
-      version,
-      createdAt,
-      deletedAt,
-      destroyed: destroyed === 1,
-    })),
+    older: rest.older.map((v) => ({ version: v[0], createdAt: v[1], deletedAt: v[2], destroyed: v[3] === 1 })),
   }
   return { state, data: restEnd + 1 === buffer.length ? undefined : buffer.subarray(restEnd + 1) }
 }
@@ -164,7 +163,7 @@ function lineEnds(buffer: Buffer): [number, number] {
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 /** An older version's data: its text alone. */

@@ -16,7 +16,7 @@ const methodFields = {
   digits: { kind: 'int', description: 'Digits of a passcode: 6 or 8', default: 6 },
   skew: { kind: 'int', description: 'Periods before and after now whose passcode counts: 0 or 1', default: 1 },
   max_validation_attempts: { kind: 'int', description: 'Failures within a period before it waits', default: 5 },
-  enable_self_enrollment: { kind: 'bool', description: 'Not supported: must be false', default: false },
+  enable_self_enrollment: { kind: 'bool', description: 'Whoever has no key gets one while logging in', default: false },
 } as const satisfies Fields
 
 const secretFields = {
@@ -77,8 +77,22 @@ function secretRoutes(mfa: MfaStore): Route[] {
       return empty
     },
   })
+  const selfEnrol = operation({
+    input: {
+      mfa_request_id: { kind: 'string', description: 'What the login answered', required: true, default: '' },
+      mfa_method_id: { kind: 'string', description: 'The method', required: true, default: '' },
+    },
+    access: 'public',
+    handle: async ({ input }) => {
+      if (input.mfa_request_id === '') throw new Refusal(400, 'missing request ID')
+      if (input.mfa_method_id === '') throw new Refusal(400, 'missing method ID')
+      const { barcode, url } = await mfa.enrol(input.mfa_request_id, input.mfa_method_id)
+      return { kind: 'data', data: { barcode, url } }
+    },
+  })
   const path = 'mfa/method/totp'
   return [
+    { path: `${path}/self-enroll`, summary: 'Makes a key for who is logging in.', on: { update: selfEnrol } },
     { path: `${path}/generate`, summary: 'Makes a key for the entity of the caller.', on: { update: generate } },
     { path: `${path}/admin-generate`, summary: 'Makes a key for an entity.', on: { update: adminGenerate } },
     { path: `${path}/admin-destroy`, summary: 'Takes the key of an entity away.', on: { update: adminDestroy } },
@@ -116,9 +130,6 @@ async function writeMethod(
   },
   id: string | undefined,
 ): Promise<Reply> {
-  if (input.enable_self_enrollment) {
-    throw new Refusal(400, 'enable_self_enrollment is not supported by this server: use mfa/method/totp/generate')
-  }
   if (id !== undefined) await refuseForeign(mfa, id)
   const made = await mfa.methods.put(id, {
     name: input.method_name,
@@ -130,6 +141,7 @@ async function writeMethod(
     keySize: input.key_size,
     qrSize: input.qr_size,
     maxAttempts: input.max_validation_attempts,
+    selfEnrollment: input.enable_self_enrollment,
   })
   return id === undefined ? { kind: 'data', data: { method_id: made } } : empty
 }
@@ -175,4 +187,6 @@ const methodJson = ({ row, owner }: FoundMethod): JsonObject => ({
   qr_size: row.qrSize,
   skew: row.skew,
   type: 'totp',
+  // OpenBao's answer has no such member.
+  ...(row.selfEnrollment ? { enable_self_enrollment: true } : {}),
 })

@@ -4,6 +4,7 @@ import { stringifyJson } from '../../../../lib/json/stringify.ts'
 import type { JsonObject } from '../../../../lib/json/value.ts'
 import { silentLog } from '../../../../lib/log.ts'
 import { systemRandom } from '../../../../lib/random.ts'
+import { hotp, stepAt } from '../../../../lib/totp.ts'
 import { type Core, createCore } from '../../../../programs/server/core.ts'
 import { startDev } from '../../../../programs/server/node/dev-mode.ts'
 import type { AuthMethod, LoginGrant } from '../../../contracts/access/auth.ts'
@@ -29,6 +30,17 @@ const grant: LoginGrant = {
   internal: {},
 }
 
+/** The entity alias of who logs in, for logins with a second factor. */
+const second: { alias: () => string | undefined } = { alias: () => undefined }
+
+/** What an authenticator app shows for a key. */
+function passcode(url: string, now: number): string {
+  const secret = new URL(url).searchParams.get('secret') ?? ''
+  const bits = [...secret].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0'))
+  const key = (bits.join('').match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2))
+  return hotp(Buffer.from(key), stepAt(now, 30), 'SHA1', 6)
+}
+
 /** What a login that takes its time waits for. */
 const slow: { until: Promise<void> } = { until: Promise.resolve() }
 
@@ -52,7 +64,8 @@ const passwords: MountType<AuthMethod> = {
               if (input.password === 'slowly right') return { kind: 'login', grant }
               if (input.password === 'broken') throw new Error('the directory is down')
               if (input.password !== 'right') throw new Refusal(400, 'invalid username or password')
-              return { kind: 'login', grant }
+              const name = second.alias()
+              return { kind: 'login', grant: name === undefined ? grant : { ...grant, alias: { name, metadata: {} } } }
             },
           }),
         },
@@ -86,7 +99,10 @@ async function start(userLockout?: { stanzas?: Record<string, UserLockout>; disa
   expect((await call('POST', 'sys/auth/passwords', { type: 'passwords' })).status).toBe(204)
 }
 beforeEach(() => start())
-afterEach(() => core.close(0))
+afterEach(() => {
+  second.alias = () => undefined
+  return core.close(0)
+})
 
 async function call(method: string, path: string, body?: JsonObject, token = 'root') {
   const answer = await inject(core.handler, {
@@ -103,6 +119,38 @@ async function call(method: string, path: string, body?: JsonObject, token = 'ro
 }
 const login = async (user: string, password: string) =>
   (await call('POST', `auth/passwords/login/${user}`, { password }, '')).status
+
+describe('where a second factor is asked for', () => {
+  it('a right password alone does not make up for failures, and a wrong passcode is none', async () => {
+    second.alias = () => 'bob'
+    const { body } = await call('POST', 'identity/mfa/method/totp', { issuer: 'i', enable_self_enrollment: true })
+    const id = body.data.method_id
+    const rule = { mfa_method_ids: [id], auth_method_types: ['passwords'] }
+    await call('POST', 'identity/mfa/login-enforcement/all', rule)
+    const ask = async () => {
+      const answer = await call('POST', 'auth/passwords/login/bob', { password: 'right' }, '')
+      return answer.body.auth?.mfa_requirement.mfa_request_id
+    }
+    const validate = (mfa_request_id: string, code: string) =>
+      call('POST', 'sys/mfa/validate', { mfa_request_id, mfa_payload: { [id]: [code] } }, '')
+    const enrol = async (mfa_request_id: string) => {
+      const made = await call('POST', 'identity/mfa/method/totp/self-enroll', { mfa_request_id, mfa_method_id: id }, '')
+      return passcode(made.body.data.url, clock.now())
+    }
+    for (let i = 0; i < 4; i += 1) await login('bob', 'wrong')
+    const request = await ask()
+    const code = await enrol(request)
+    const wrong = String((Number(code) + 1) % 1e6).padStart(6, '0')
+    for (let i = 0; i < 3; i += 1) expect((await validate(request, wrong)).status).toBe(403)
+    expect(await ask()).toBeDefined()
+    // The login as a whole makes up for them.
+    expect((await validate(request, code)).status).toBe(200)
+    for (let i = 0; i < 4; i += 1) await login('bob', 'wrong')
+    expect(await ask()).toBeDefined()
+    expect(await login('bob', 'wrong')).toBe(400)
+    expect(await ask()).toBeUndefined()
+  })
+})
 
 describe('a user who fails five times', () => {
   it('is refused also with the right password, until fifteen minutes later', async () => {

@@ -217,7 +217,7 @@ function tokenTypeOf(context: Configured, given: Readonly<Record<string, unknown
   const value = given['token_type']
   if (value === undefined || value === '') return {}
   if (context.mountClass !== 'auth') throw new Refusal(400, "'token_type' can only be modified on auth mounts")
-  if (context.type === 'token') {
+  if (context.type === 'token' || context.type === 'ns_token') {
     throw new Refusal(400, "'token_type' cannot be set for 'token' or 'ns_token' auth mounts")
   }
   if (value !== 'default-service' && value !== 'service' && value !== 'default-batch' && value !== 'batch') {

@@ -1,4 +1,5 @@
 /** sys/namespaces: the children of the namespace that is asked. */
+import type { Clock } from '../../../../lib/clock.ts'
 import type { JsonObject } from '../../../../lib/json/value.ts'
 import type { NamespaceInfo } from '../../../contracts/epochs.ts'
 import type { Fields, InputOf } from '../../../contracts/fields.ts'
@@ -12,7 +13,11 @@ export interface NamespaceRoutesOptions {
   readonly presented: PresentedTokens
   /** Removes what a namespace that was marked as deleted still holds, and at last its row. */
   readonly removeNamespace: (row: NamespaceRow, signal: AbortSignal) => Promise<void>
+  readonly clock: Clock
 }
+
+/** How long a deletion is waited for: most are done by then, and clients take no answer for a failure after 60 s. */
+const patienceMs = 10_000
 
 const createFields = {
   custom_metadata: { kind: 'json', description: 'Keys and values of your own; values are strings' },
@@ -46,7 +51,10 @@ export function namespaceRoutes(options: NamespaceRoutesOptions): Route[] {
       summary: 'Makes, shows, changes and deletes a namespace with all that it holds.',
       exists: async (call) => find(options, call) !== undefined,
       on: {
-        read: operation({ input: {}, handle: async (call) => shown(await existing(options, call)) }),
+        read: operation({
+          input: {},
+          handle: async (call) => shown(leaving(options, call) ?? (await existing(options, call))),
+        }),
         update: write,
         patch: operation({ input: createFields, handle: (call) => patch(options, call) }),
         delete: operation({ input: {}, handle: (call) => remove(options, call) }),
@@ -106,12 +114,30 @@ async function patch(options: NamespaceRoutesOptions, call: Call<InputOf<typeof 
   return shown(await options.namespaces.patch(row.id, metadataOf(call.input.custom_metadata, true) ?? {}))
 }
 
+/** 204 when all of it is gone. What takes longer, or can't go yet, is gone on with by whoever leads, and a second request joins in. */
 async function remove(options: NamespaceRoutesOptions, call: Call<unknown>): Promise<Reply> {
-  const row = find(options, call)
+  const row = find(options, call) ?? leaving(options, call)
   if (!row) return { kind: 'none' }
-  await options.namespaces.markDeleted(row.id)
-  await options.removeNamespace(row, call.signal)
-  return { kind: 'none' }
+  if (!row.deleting) await options.namespaces.markDeleted(row.id)
+  const patience = new AbortController()
+  const cancel = options.clock.after(patienceMs, () => patience.abort(new Error('it takes longer')))
+  try {
+    await options.removeNamespace(row, AbortSignal.any([call.signal, patience.signal]))
+    return { kind: 'none' }
+  } catch (cause) {
+    if (call.signal.aborted) throw cause
+    if (!patience.signal.aborted)
+      call.warn('not everything in it could be removed yet: this is tried again until it can')
+    return { kind: 'data', data: { status: 'in-progress' } }
+  } finally {
+    cancel()
+  }
+}
+
+/** One whose deletion is under way: nothing reaches into it, but it can be seen to be there. */
+function leaving({ namespaces }: NamespaceRoutesOptions, call: Call<unknown>): NamespaceRow | undefined {
+  const path = call.namespace.path + pathOf(call)
+  return namespaces.removing().find((row) => row.path === path)
 }
 
 function listOf({ namespaces }: NamespaceRoutesOptions, call: Call<unknown>, deep: boolean): Reply {

@@ -5,6 +5,7 @@ import { compatibilityRoutes } from './catalog/compatibility.ts'
 import { type Counts, counterRoutes } from './catalog/counters.ts'
 import { type OpenApiOptions, openApiRoutes } from './catalog/openapi.ts'
 import { type PluginOptions, pluginRoutes } from './catalog/plugins.ts'
+import { raftRoutes } from './catalog/raft.ts'
 import { type VersionHistory, versionHistoryRoutes } from './catalog/version-history.ts'
 import { hostInfoRoutes } from './observability/host-info.ts'
 import { type InFlightOptions, inFlightRoutes } from './observability/in-flight.ts'
@@ -45,6 +46,7 @@ export function operationsRoutes(options: OperationsOptions): Route[] {
     ...versionHistoryRoutes(options.versionHistory),
     ...pluginRoutes(options),
     ...compatibilityRoutes(),
+    ...raftRoutes(),
     ...(options.counts ? counterRoutes(options.counts) : []),
     ...openApiRoutes(options),
     ...randomRoutes(options.random),

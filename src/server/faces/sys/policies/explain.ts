@@ -125,7 +125,7 @@ async function subjectOf({ subjects, presented }: ExplainRoutesOptions, call: Ca
 }
 
 async function recorded({ denials, namespace, subjects }: ExplainRoutesOptions, input: Input): Promise<Question> {
-  const found = denials.find(input.request_id)
+  const found = await denials.findAnywhere(input.request_id)
   if (!found || found.namespaceId !== namespace.id) {
     throw new Refusal(404, 'no such denied request is remembered here: the last 1,000 of this node are')
   }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { systemRandom } from '../../../../lib/random.ts'
 import type { Seal } from '../../../contracts/devices.ts'
+import { type StorageBackend, StorageDown } from '../../../contracts/storage.ts'
 import { staticSeal } from '../../../seal/static/static.ts'
 import { crashing } from '../../../storage/test-crashing.ts'
 import { SealServer } from './test-seal-server.ts'
@@ -17,7 +18,9 @@ afterEach(async () => {
 const keyed = (id: string, fill: number) => ({ id, key: Buffer.alloc(32, fill) })
 const seal = (current = keyed('k1', 1), previous?: ReturnType<typeof keyed>) =>
   staticSeal({ current, random: systemRandom, ...(previous ? { previous } : {}) })
+const transit: Seal = { ...seal(keyed('t', 7)), type: 'transit' }
 const recovery = { recovery_shares: 3, recovery_threshold: 2 }
+const one = { secret_shares: 1, secret_threshold: 1 }
 const status = async (server: SealServer) => (await server.call('GET', 'sys/seal-status', undefined, '')).body
 
 async function initialised(body: Record<string, unknown> = recovery) {
@@ -100,6 +103,43 @@ describe('a server that unseals itself', () => {
     away = false
     await next.clock.advance(60_000)
     expect(await next.sealed()).toBe(false)
+  })
+
+  it('tries again when its storage was away after the seal had answered', async () => {
+    const { server } = await initialised()
+    let away = true
+    const flaky: StorageBackend = {
+      ...crashing(server.backend, -1, 'before'),
+      list: async (prefix, page) => {
+        if (away) throw new StorageDown('away')
+        return server.backend.list(prefix, page)
+      },
+    }
+    const next = track(server.another({ current: seal() }, flaky))
+    await next.core.seal.start()
+    expect(await next.sealed()).toBe(true)
+    away = false
+    await next.clock.advance(60_000)
+    expect(await next.sealed()).toBe(false)
+    expect((await next.call('GET', 'auth/token/lookup-self')).status).toBe(200)
+  })
+
+  it('hands out its keys although the seal is away right after it was initialised', async () => {
+    let away = true
+    const own = seal()
+    const unwrap: Seal['unwrap'] = async (blob, id) => {
+      if (away) throw new Error('connection refused')
+      return own.unwrap(blob, id)
+    }
+    const server = track(new SealServer({ seals: { current: { ...own, unwrap } } }))
+    const made = await server.init(recovery)
+    expect(made).toMatchObject({ status: 200, body: { root_token: expect.stringMatching(/^hvs\./) } })
+    expect(made.body.recovery_keys).toHaveLength(3)
+    expect(await server.sealed()).toBe(true)
+    away = false
+    await server.clock.advance(10_000)
+    expect(await server.sealed()).toBe(false)
+    expect((await server.call('GET', 'auth/token/lookup-self')).status).toBe(200)
   })
 
   it('opens once another node was initialised', async () => {
@@ -307,23 +347,38 @@ describe('migration', () => {
     })
   })
 
-  it.each(['before', 'after'] as const)(
-    'leaves one of the two when the process dies %s any of its commits',
-    async (when) => {
-      for (let at = 0; ; at += 1) {
-        const server = track(new SealServer())
-        const { keys } = (await server.init({ secret_shares: 1, secret_threshold: 1 })).body
-        const dying = track(server.another({ current: seal() }, crashing(server.backend, at, when)))
-        const done = (await dying.unseal(keys, true)).status === 200
-        const next = track(server.another({ current: seal() }))
-        if ((await status(next)).migration) await next.unseal(keys, true)
-        else await next.core.seal.start()
-        expect(await next.sealed(), `commit ${at}`).toBe(false)
-        if (done) {
-          expect(at).toBeGreaterThan(0)
-          break
-        }
-      }
+  const moves = [
+    { what: 'from unseal keys to a seal', before: {}, after: { current: seal() } },
+    { what: 'from a seal to unseal keys', before: { current: seal() }, after: { from: seal() } },
+    {
+      what: 'from a seal to one of another kind',
+      before: { current: seal() },
+      after: { current: transit, from: seal() },
     },
-  )
+  ]
+  it.each(
+    moves.flatMap((move) => [
+      { ...move, when: 'before' as const },
+      { ...move, when: 'after' as const },
+    ]),
+  )('$what leaves one of the two when the process dies $when any of its commits', async ({ before, after, when }) => {
+    for (let at = 0; ; at += 1) {
+      const server = track(new SealServer({ seals: before }))
+      const counts = 'current' in before ? { recovery_shares: 1, recovery_threshold: 1 } : one
+      const made = (await server.init(counts)).body
+      const keys: string[] = made.recovery_keys ?? made.keys
+      const dying = track(server.another(after, crashing(server.backend, at, when)))
+      const done = (await dying.unseal(keys, true)).status === 200
+      const next = track(server.another(after))
+      if ((await status(next)).migration) await next.unseal(keys, true)
+      else if ('current' in after) await next.core.seal.start()
+      else await next.unseal(keys)
+      expect(await next.sealed(), `commit ${at}`).toBe(false)
+      expect((await next.call('GET', 'auth/token/lookup-self')).status).toBe(200)
+      if (done) {
+        expect(at).toBeGreaterThan(0)
+        break
+      }
+    }
+  })
 })

@@ -37,7 +37,7 @@ describe('before initialisation', () => {
     ],
     [{ secret_shares: 2, secret_threshold: 3 }, 'invalid seal configuration: threshold cannot be larger than shares'],
     [{ secret_shares: 256, secret_threshold: 3 }, 'invalid seal configuration: shares must be less than 256'],
-    [{ secret_shares: 1, secret_threshold: 1, pgp_keys: ['x'] }, 'PGP keys are not supported'],
+    [{ secret_shares: 1, secret_threshold: 1, pgp_keys: ['x'] }, 'error parsing given PGP key: it is neither base64'],
     [
       { secret_shares: 1, secret_threshold: 1, recovery_shares: 1 },
       'parameters recovery_shares not applicable to seal type shamir',

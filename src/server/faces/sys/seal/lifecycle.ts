@@ -6,7 +6,6 @@ import { parseShare } from '../../../seal/shamir/shares.ts'
 import { healthRoute } from './health.ts'
 import { keyRotationRoutes } from './key-rotation-routes.ts'
 import { generateRootRoutes } from './rekey/generate-root-routes.ts'
-import { refusePgpKeys } from './rekey/pgp-keys.ts'
 import { rekeyRoutes } from './rekey/rekey-routes.ts'
 import type { SealControl, SealStatus } from './seal-control.ts'
 
@@ -27,11 +26,11 @@ export interface LifecycleOptions {
 const initFields = {
   secret_shares: { kind: 'int', description: 'How many shares the key is split into', default: 0 },
   secret_threshold: { kind: 'int', description: 'How many of them unseal', default: 0 },
-  pgp_keys: { kind: 'commaList', description: 'Not supported', default: [] },
-  root_token_pgp_key: { kind: 'string', description: 'Not supported', default: '' },
+  pgp_keys: { kind: 'commaList', description: 'OpenPGP public keys in base64, one for each share', default: [] },
+  root_token_pgp_key: { kind: 'string', description: 'OpenPGP public key for the root token', default: '' },
   recovery_shares: { kind: 'int', description: 'Only for seals that unseal themselves', default: 0 },
   recovery_threshold: { kind: 'int', description: 'Only for seals that unseal themselves', default: 0 },
-  recovery_pgp_keys: { kind: 'commaList', description: 'Not supported', default: [] },
+  recovery_pgp_keys: { kind: 'commaList', description: 'OpenPGP public keys for recovery shares', default: [] },
   stored_shares: { kind: 'int', description: 'Not used', default: 0 },
 } as const satisfies Fields
 
@@ -114,12 +113,13 @@ async function initialise(options: LifecycleOptions, call: Call<InputOf<typeof i
   const before = await seal.status()
   if (before.initialised) throw new Refusal(400, 'Vault is already initialized')
   refuseWrongSet(input, before)
-  refusePgpKeys([...input.pgp_keys, ...input.recovery_pgp_keys, input.root_token_pgp_key])
   const { keys, recoveryKeys, rootToken } = await seal.initialise({
     shares: input.secret_shares,
     threshold: input.secret_threshold,
     recoveryShares: input.recovery_shares,
     recoveryThreshold: input.recovery_threshold,
+    pgpKeys: before.recovery ? input.recovery_pgp_keys : input.pgp_keys,
+    rootPgpKey: input.root_token_pgp_key,
   })
   return {
     kind: 'document',

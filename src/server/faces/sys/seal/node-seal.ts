@@ -38,6 +38,8 @@ export interface NodeSealOptions {
   readonly newRoot: () => Promise<string>
   /** Starts what needs keys. */
   readonly opened: () => Promise<void>
+  /** It is open, by people or by the seal, and takes requests. */
+  readonly unsealed?: () => Promise<void>
   /** Waits for what is under way and forgets what came from storage, before the keys go. */
   readonly closing: () => Promise<void>
   /** Gives up the housekeeping of this node for a while. */
@@ -108,7 +110,8 @@ export class NodeSeal implements SealControl {
     this.#initialising = true
     try {
       const made = await this.#initialise(request)
-      if (this.#options.seals?.current) await this.#unsealAlone()
+      // The seal may be away just now: the answer holds what nobody can get again, so it must not be lost to that.
+      if (this.#options.seals?.current) await this.#auto.start()
       return made
     } catch (error) {
       this.#awaitInitialisation()
@@ -120,13 +123,13 @@ export class NodeSeal implements SealControl {
 
   async #initialise(request: InitRequest & { rootToken?: string; initialising?: boolean }): Promise<InitResult> {
     const { barrier, random, seals } = this.#options
-    const { rootKey, ...made } = await initialiseBarrier({ barrier, random, request, seal: seals?.current })
+    const { rootKey, sealToken, ...made } = await initialiseBarrier({ barrier, random, request, seal: seals?.current })
     // Whoever loses the answer has lost the shares too, so nothing is gained by doing the rest in the same commit.
     await barrier.unseal(rootKey)
     rootKey.fill(0)
     try {
       await this.#nameCluster()
-      return { ...made, rootToken: await this.#options.createRoot(request.rootToken) }
+      return { ...made, rootToken: sealToken(await this.#options.createRoot(request.rootToken)) }
     } finally {
       barrier.seal()
     }
@@ -241,6 +244,7 @@ export class NodeSeal implements SealControl {
     const { barrier, random, log } = this.#options
     const { rootKey, present } = await openRoot({ barrier, random, config, key: kek })
     await this.#openRoot(rootKey)
+    await this.#tellUnsealed()
     if (!present) log.warn('unsealed with the unseal keys before the last rekey: the new ones were never used')
     else if (config.previous) {
       // It is unsealed, and the next unsealing tries this again.
@@ -252,18 +256,39 @@ export class NodeSeal implements SealControl {
 
   async #unsealAlone(): Promise<void> {
     const { barrier, seals } = this.#options
+    await this.#closing
     if (!barrier.sealed) return
     const seal = seals?.current
     if (!seal) throw new Error('no seal is configured that unseals by itself')
     const { blob, keyId } = await readWrappedKey(barrier)
     const rootKey = await seal.unwrap(blob, keyId)
     await this.#openRoot(rootKey)
+    await this.#tellUnsealed()
     if (keyId !== seal.keyId()) await this.#rewrap(seal)
   }
 
   async #migrate(key: Uint8Array, config: SealConfig, migration: Migration): Promise<void> {
     await migrate({ ...this.#options, key, config, migration })
     await this.#afterOpening()
+    await this.#tellUnsealed()
+  }
+
+  /** A copy of the one in use, to be zeroed. */
+  async rootKey(): Promise<Uint8Array> {
+    let found: Uint8Array | undefined
+    await this.#options.barrier.reroot(async (rootKey) => {
+      found = rootKey()
+      return undefined
+    })
+    if (!found) throw new Error('there is no root key')
+    return found
+  }
+
+  /** With the root key (zeroed) that another process of this node has. */
+  async openWith(rootKey: Uint8Array): Promise<void> {
+    await this.#closing
+    if (this.#options.barrier.sealed) await this.#openRoot(rootKey)
+    else rootKey.fill(0)
   }
 
   /** The seal has another key than the one that wrapped the root key. */
@@ -303,10 +328,17 @@ export class NodeSeal implements SealControl {
       this.#opened = true
       this.#later(upkeepMs, () => this.#upkeep())
     } catch (error) {
-      // Half open is worse than sealed: nobody would expire what is due.
-      this.close()
+      // Half open is worse than sealed: nobody would expire what is due. Who unseals itself tries again after that.
+      this.#closing ??= this.#close()
       throw error
     }
+  }
+
+  async #tellUnsealed(): Promise<void> {
+    const { unsealed, log } = this.#options
+    await unsealed?.().catch((error: unknown) =>
+      log.warn('others were not told of the unsealing', { error: String(error) }),
+    )
   }
 
   async #upkeep(): Promise<void> {

@@ -25,11 +25,17 @@ export interface InitRequest {
   readonly threshold: number
   readonly recoveryShares?: number
   readonly recoveryThreshold?: number
+  /** One for each unseal key, or recovery key where the server unseals itself: those go out encrypted to them. None: bare. */
+  readonly pgpKeys?: readonly string[]
+  /** The root token goes out encrypted to it. Absent or '': bare. */
+  readonly rootPgpKey?: string
 }
 
 export interface InitResult {
+  /** Shares, or the messages that hold them. */
   readonly keys: readonly Uint8Array[]
   readonly recoveryKeys: readonly Uint8Array[]
+  /** Or base64 of the message that holds it. */
   readonly rootToken: string
 }
 

@@ -1,6 +1,6 @@
 /** For tests: nodes of a server whose seal the test chooses, over one storage. */
 import { FakeClock } from '../../../../lib/fake-clock.ts'
-import { silentLog } from '../../../../lib/log.ts'
+import { type Logger, silentLog } from '../../../../lib/log.ts'
 import { systemRandom } from '../../../../lib/random.ts'
 import { type Core, createCore } from '../../../../programs/server/core.ts'
 import type { StorageBackend } from '../../../contracts/storage.ts'
@@ -14,6 +14,7 @@ export interface SealServerOptions {
   readonly backend?: StorageBackend
   readonly clock?: FakeClock
   readonly unauthenticatedRekey?: () => boolean
+  readonly log?: Logger
 }
 
 export class SealServer {
@@ -33,7 +34,7 @@ export class SealServer {
       ttl: vaultTtl,
       clock: this.clock,
       random: systemRandom,
-      log: silentLog,
+      log: options.log ?? silentLog,
       version: '2.6.0',
       cofferVersion: '0.1.0',
       node: 'test',

@@ -189,7 +189,10 @@ describe('a restore', () => {
     const taken = (await binary(server, 'GET', path)).bytes
     await server.call('POST', 'auth/token/revoke', { token })
     expect((await server.call('GET', 'test/row/a', undefined, token)).status).toBe(403)
-    expect((await binary(server, 'PUT', path, taken)).status).toBe(204)
+    const answer = await binary(server, 'PUT', path, taken)
+    expect(answer.status).toBe(204)
+    // The token, and what was lent to it.
+    expect(answer.headers['X-Coffer-Undone']).toBe('tokens=1, leases=1')
     await server.core.seal.close()
     await server.call('PUT', 'sys/unseal', { key: server.key }, '')
     expect((await server.call('GET', 'test/row/a', undefined, token)).status).toBe(200)

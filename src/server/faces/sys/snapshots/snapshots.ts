@@ -1,31 +1,23 @@
 /** sys/storage/raft/snapshot and snapshot-force, on any storage: that is where backup tools look. */
-import type { Clock } from '../../../../lib/clock.ts'
 import type { Logger } from '../../../../lib/log.ts'
-import { type RandomBytes, uuid } from '../../../../lib/random.ts'
+import { uuid } from '../../../../lib/random.ts'
 import { assertFormat, type Barrier, DamagedRow, plainRows, UnknownTerm } from '../../../barrier/barrier.ts'
 import { type Call, operation, Refusal, type Reply, type Route } from '../../../contracts/request.ts'
 import { type OpenedSnapshot, openSnapshot } from '../../../snapshots/open-snapshot.ts'
-import { Spool, type SpoolPlace } from '../../../snapshots/spool.ts'
-import { takeSnapshot } from '../../../snapshots/take-snapshot.ts'
+import { Spool } from '../../../snapshots/spool.ts'
 import type { SealControl } from '../seal/seal-control.ts'
+import { sumsName, type TakingOptions, takeNow } from './take-now.ts'
+import { countUndone, type Undone } from './undone.ts'
 
-export interface SnapshotRoutesOptions {
-  readonly allRows: Barrier
+export interface SnapshotRoutesOptions extends TakingOptions {
   readonly seal: SealControl
-  readonly clock: Clock
-  readonly random: RandomBytes
   readonly log: Logger
-  readonly cofferVersion: string
-  readonly storageType: string
   /** The largest value of a row that the storage takes. */
   readonly maxValueBytes: number
-  /** Where what is larger than memory is kept meanwhile. */
-  readonly spoolPlace: SpoolPlace
 }
 
 /** Without these no key opens anything. */
 const essentialRows = [plainRows.format, plainRows.keyring, plainRows.sealConfig, plainRows.wrappedRootKey]
-const sumsName = 'SHA256SUMS'
 
 export function snapshotRoutes(options: SnapshotRoutesOptions): Route[] {
   const shared = { input: {}, namespaces: 'root', deadline: 'none' } as const
@@ -53,55 +45,53 @@ export function snapshotRoutes(options: SnapshotRoutesOptions): Route[] {
 }
 
 async function take(options: SnapshotRoutesOptions, call: Call): Promise<Reply> {
-  const { allRows: barrier, seal, clock, random, cofferVersion, storageType: storage } = options
-  const [{ term }, { cluster }] = await Promise.all([barrier.keyStatus(), seal.status()])
-  const spool = await Spool.open(options.spoolPlace, uuid(random))
-  call.signal.addEventListener('abort', () => void spool.close(), { once: true })
-  const at = clock.now()
-  try {
-    const body = await takeSnapshot({
-      rows: barrier.snapshot(call.signal),
-      spool,
-      about: {
-        ID: `coffer-${new Date(at).toISOString().replace(/[-:]|\.\d+/g, '')}-${Buffer.from(random(4)).toString('hex')}`,
-        Index: at,
-        Term: term,
-        CofferVersion: cofferVersion,
-        ClusterID: cluster?.id ?? '',
-        Storage: storage,
-      },
-      sealSums: (sums) => barrier.sealApart(sumsName, sums),
-    })
-    const headers = { 'Content-Disposition': 'attachment; filename="coffer.snap"' }
-    return { kind: 'raw', contentType: 'application/gzip', headers, body }
-  } catch (error) {
-    await spool.close()
-    throw error
-  }
+  const body = await takeNow(options, call.signal)
+  const headers = { 'Content-Disposition': 'attachment; filename="coffer.snap"' }
+  return { kind: 'raw', contentType: 'application/gzip', headers, body }
 }
 
 /** Everything is looked at first; then all rows are replaced at once, and the keys of the storage before are forgotten. */
 async function restore(options: SnapshotRoutesOptions, call: Call, force: boolean): Promise<Reply> {
   const { allRows: barrier, seal, log, maxValueBytes } = options
   const spool = await Spool.open(options.spoolPlace, uuid(options.random))
+  let said: Readonly<Record<string, string>> = {}
   try {
     const source = call.body ?? noBody()
     const opened = await openSnapshot({ source, spool, maxValueBytes, keep: essentialRows })
     checkEssential(opened)
     if (!force) await checkOurs(options, opened)
     call.signal.throwIfAborted()
-    const { ID: snapshot, TakenAt: taken, Rows: rows } = opened.meta
-    await barrier.replaceAll(opened.rows(), opened.bytes + opened.meta.Rows * rowCost)
+    const { ID: snapshot, TakenAt: takenAt, Rows: rows } = opened.meta
+    const undone = await undoneOf(options, opened)
+    const restoredAt = new Date(options.clock.now()).toISOString()
+    const mark = { snapshot, takenAt, restoredAt, ...(undone ? { undone } : {}) }
+    await barrier.replaceAll(opened.rows(), opened.bytes + opened.meta.Rows * rowCost, mark)
     log.warn(
       'storage restored from a snapshot: what was written or revoked since it was taken is as it was then. The server is sealed: unseal it with the keys of that time',
-      { snapshot, taken, rows, force },
+      {
+        snapshot,
+        taken: takenAt,
+        rows,
+        force,
+        ...(undone ? { tokensAlive: undone.tokens, leasesAlive: undone.leases } : {}),
+      },
     )
+    said = undone ? { 'X-Coffer-Undone': `tokens=${undone.tokens}, leases=${undone.leases}` } : {}
   } finally {
     await spool.close()
   }
   // Waits for this request's own answer, so it is not waited for here.
   void seal.close()
-  return { kind: 'none' }
+  return { kind: 'none', headers: said }
+}
+
+/** Of another cluster's snapshot nothing is comparable. */
+async function undoneOf(
+  { allRows, seal }: SnapshotRoutesOptions,
+  { meta, rows }: OpenedSnapshot,
+): Promise<Undone | undefined> {
+  const { cluster } = await seal.status()
+  return cluster !== undefined && meta.ClusterID === cluster.id ? countUndone(allRows, rows()) : undefined
 }
 
 /** What a storage keeps beside key and value, about. */

@@ -1,4 +1,5 @@
 /** sys/wrapping: answers behind a token of one use. */
+import { z } from 'zod'
 import { formatGoTime } from '../../../../lib/go-time.ts'
 import { RawJson } from '../../../../lib/json/value.ts'
 import type { NamespaceInfo } from '../../../contracts/epochs.ts'
@@ -87,8 +88,20 @@ async function show(options: WrappingRoutesOptions, call: Call<{ token: string }
 }
 
 async function open(options: WrappingRoutesOptions, call: Call<{ token: string }>): Promise<Reply> {
-  const response = await taken(options, call, await meant(options, call, true))
-  return response === '' ? { kind: 'none' } : { kind: 'stored', envelope: new RawJson(response) }
+  const found = await meant(options, call, true)
+  const response = await taken(options, call, found)
+  if (response === '') return { kind: 'none' }
+  return found.raw ? rawReply(response) : { kind: 'stored', envelope: new RawJson(response) }
+}
+
+const rawSchema = z.looseObject({
+  data: z.object({ http_content_type: z.string(), http_raw_body: z.base64(), http_status_code: z.literal(200) }),
+})
+
+/** What had no envelope when it was wrapped comes out without one. */
+function rawReply(response: string): Reply {
+  const { data } = rawSchema.parse(JSON.parse(response))
+  return { kind: 'raw', contentType: data.http_content_type, body: Buffer.from(data.http_raw_body, 'base64') }
 }
 
 /** Keeps the TTL and the path of creation; the old token is used up. */
@@ -96,12 +109,13 @@ async function again(options: WrappingRoutesOptions, call: Call<{ token: string 
   const found = await meant(options, call, true)
   const response = await taken(options, call, found)
   const namespace = options.namespaceOf(found.row.namespace) ?? call.namespace
-  const { creationTtlMs: ttlMs, creationPath, wrappedAccessor } = found
+  const { creationTtlMs: ttlMs, creationPath, wrappedAccessor, raw } = found
   const made = await options.wrappings.wrap(response, {
     ttlMs,
     creationPath,
     namespace,
     ...(wrappedAccessor ? { wrappedAccessor } : {}),
+    ...(raw ? { raw } : {}),
   })
   return { kind: 'wrapped', wrapped: made }
 }

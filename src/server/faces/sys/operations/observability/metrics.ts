@@ -2,10 +2,12 @@
 import { stringifyJson } from '../../../../../lib/json/stringify.ts'
 import { operation, Refusal, type Reply, type Route } from '../../../../contracts/request.ts'
 import { metricsJson, prometheusContentType, prometheusText } from '../../../../telemetry/exposition.ts'
-import type { Telemetry } from '../../../../telemetry/telemetry.ts'
+import type { Series, Telemetry } from '../../../../telemetry/telemetry.ts'
 
 export interface MetricsOptions {
   readonly telemetry: Telemetry
+  /** Of all processes of this node. */
+  readonly collect: () => Promise<readonly Series[]>
   /** "vault", unless the configuration's telemetry stanza says otherwise. */
   readonly metricsPrefix: string
 }
@@ -16,12 +18,12 @@ export function metricsRoutes(options: MetricsOptions): Route[] {
     namespaces: 'root',
     handle: (call) => metricsReply(options, call.input.format, call.headers['accept'] ?? ''),
   })
-  return [{ path: 'metrics', summary: 'What this process has counted and measured.', on: { read } }]
+  return [{ path: 'metrics', summary: 'What this node has counted and measured.', on: { read } }]
 }
 
 /** Also for listeners that show metrics to everyone (`unauthenticated_metrics_access`). */
 export async function metricsReply(
-  { telemetry, metricsPrefix }: MetricsOptions,
+  { telemetry, collect, metricsPrefix }: MetricsOptions,
   format: string,
   accept: string,
 ): Promise<Extract<Reply, { kind: 'raw' }> & { body: Uint8Array }> {
@@ -29,7 +31,7 @@ export async function metricsReply(
   if (chosen !== '' && chosen !== 'prometheus') {
     throw new Refusal(400, `metric response format ${JSON.stringify(chosen)} unknown; "prometheus" and none are known`)
   }
-  const series = await telemetry.collect()
+  const series = await collect()
   if (chosen === 'prometheus') {
     return { kind: 'raw', contentType: prometheusContentType, body: Buffer.from(prometheusText(series, metricsPrefix)) }
   }

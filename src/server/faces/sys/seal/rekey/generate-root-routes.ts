@@ -7,7 +7,7 @@ import { decodeToken, type GenerationStatus, otpLength, type RootGeneration } fr
 
 const startFields = {
   otp: { kind: 'string', description: 'One-time password that the token is combined with', default: '' },
-  pgp_key: { kind: 'string', description: 'Not supported', default: '' },
+  pgp_key: { kind: 'string', description: 'OpenPGP public key in base64, to encrypt the token to', default: '' },
 } as const satisfies Fields
 
 const shareFields = {
@@ -122,7 +122,7 @@ function statusJson(status: GenerationStatus, otp: string): JsonObject {
     complete: status.complete,
     encoded_token: status.encodedToken,
     encoded_root_token: status.encodedToken,
-    pgp_fingerprint: '',
+    pgp_fingerprint: status.fingerprint,
     otp,
     otp_length: otpLength,
   }

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../../../../lib/json/value.ts'
 import type { Fields, InputOf } from '../../../../contracts/fields.ts'
 import { type Operation, operation, Refusal, type Reply, type Route } from '../../../../contracts/request.ts'
 import { parseShare } from '../../../../seal/shamir/shares.ts'
+import { backupRoute } from './backup-routes.ts'
 import type { Rekey, RekeyResult, RekeyStatus } from './rekey.ts'
 import { type RekeyTarget, type RekeyWords, rekeyWords, rotationWords } from './rekey-row.ts'
 
@@ -11,10 +12,10 @@ const startFields = {
   secret_threshold: { kind: 'int', description: 'How many of them are needed', default: 0 },
   pgp_keys: {
     kind: 'commaList',
-    description: 'Not supported',
+    description: 'OpenPGP public keys in base64, one for each share, which goes out encrypted to it',
     default: [],
   },
-  backup: { kind: 'bool', description: 'Not supported: it needs PGP keys', default: false },
+  backup: { kind: 'bool', description: 'Keep the encrypted shares, for the backup endpoint', default: false },
   require_verification: {
     kind: 'bool',
     description: 'The new shares count only once they were shown',
@@ -58,10 +59,10 @@ export function rekeyRoutes({ rekey, open }: RekeyRoutesOptions): Route[] {
     ...unauthenticated('recovery', 'rekey-recovery-key'),
     ...attempts('rotate/root', rekey, { ...rotateFamily, target: 'barrier', missingKey: missingField }),
     ...attempts('rotate/recovery', rekey, { ...rotateFamily, target: 'recovery', missingKey: missingField }),
-    backupRoute('rekey/backup'),
-    backupRoute('rekey/recovery-key-backup'),
-    backupRoute('rotate/root/backup'),
-    backupRoute('rotate/recovery/backup'),
+    backupRoute('rekey/backup', rekey.backups, 'barrier'),
+    backupRoute('rekey/recovery-key-backup', rekey.backups, 'recovery'),
+    backupRoute('rotate/root/backup', rekey.backups, 'barrier'),
+    backupRoute('rotate/recovery/backup', rekey.backups, 'recovery'),
   ]
 }
 
@@ -172,24 +173,6 @@ function verifyOn(rekey: Rekey, family: Family): Route['on'] {
   }
 }
 
-/** Only shares that are encrypted to PGP keys could be kept, and there are none. */
-function backupRoute(path: string): Route {
-  const base = { access: 'sudo', namespaces: 'root', input: {} } as const
-  return {
-    path,
-    summary: 'The copy of encrypted shares that a rekey kept: none, for PGP keys are refused.',
-    on: {
-      read: operation({
-        ...base,
-        handle: async () => {
-          throw new Refusal(400, 'no backed-up keys found')
-        },
-      }),
-      delete: operation({ ...base, handle: async () => ({ kind: 'none' }) }),
-    },
-  }
-}
-
 function shareOf(input: InputOf<typeof shareFields>, family: Family): Uint8Array {
   if (input.key === '') throw new Refusal(400, family.missingKey)
   if (input.nonce === '' && family.access === 'sudo') throw new Refusal(400, "missing required field 'nonce'")
@@ -204,8 +187,8 @@ function statusJson({ required, row }: RekeyStatus): JsonObject {
     n: row?.shares ?? 0,
     progress: row?.given.length ?? 0,
     required,
-    pgp_fingerprints: null,
-    backup: false,
+    pgp_fingerprints: row?.recipients?.map(({ fingerprint }) => fingerprint) ?? null,
+    backup: row?.backup ?? false,
     verification_required: row?.verify ?? false,
     ...(row?.verification ? { verification_nonce: row.verification.nonce } : {}),
   }
@@ -219,8 +202,8 @@ function resultJson(result: RekeyResult, started?: InputOf<typeof startFields>):
     ...(started ? { t: started.secret_threshold, n: started.secret_shares } : {}),
     keys: result.shares.map((share) => Buffer.from(share).toString('hex')),
     keys_base64: result.shares.map((share) => Buffer.from(share).toString('base64')),
-    pgp_fingerprints: null,
-    backup: false,
+    pgp_fingerprints: result.fingerprints ?? null,
+    backup: result.backup,
     verification_required: verificationNonce !== undefined,
     ...(verificationNonce === undefined ? {} : { verification_nonce: verificationNonce }),
   }

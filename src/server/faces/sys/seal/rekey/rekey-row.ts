@@ -1,12 +1,17 @@
 import { z } from 'zod'
+import { pgpRecipientSchema } from './pgp-keys.ts'
 
 /** A rekeying under way, kept encrypted where every node finds it. */
-export const rekeySchema = z.object({
+export const rekeySchema = z.looseObject({
   format: z.literal(1),
   nonce: z.string(),
   shares: z.number(),
   threshold: z.number(),
   verify: z.boolean(),
+  /** To whom the new shares are encrypted, one each; absent: to nobody. */
+  recipients: z.array(pgpRecipientSchema).optional(),
+  /** The encrypted shares are kept, too. */
+  backup: z.boolean().optional(),
   /** Shares of the present keys. */
   given: z.array(z.string()),
   /** By the storage's clock. */

@@ -28,7 +28,7 @@ function interrupted(backend: StorageBackend, row = 'core/seal-config') {
   return {
     hook,
     backend: new Proxy(backend, {
-      get: (of, name) => (name === 'read' ? read : (Reflect.get(of, name).bind?.(of) ?? Reflect.get(of, name))),
+      get: (of, name) => (name === 'read' ? read : (Reflect.get(of, name)?.bind?.(of) ?? Reflect.get(of, name))),
     }),
   }
 }

@@ -195,7 +195,10 @@ describe('a rekeying refuses', () => {
     [{}, 'invalid rekey seal configuration: shares must be at least one'],
     [{ secret_shares: 3, secret_threshold: 1 }, 'invalid rekey seal configuration: threshold must be greater than one'],
     [{ secret_shares: 1, secret_threshold: 1, backup: true }, 'cannot request a backup of the new keys without'],
-    [{ secret_shares: 1, secret_threshold: 1, pgp_keys: ['AAAA'] }, 'PGP keys are not supported'],
+    [
+      { secret_shares: 1, secret_threshold: 1, pgp_keys: ['AAAA'] },
+      'error parsing given PGP key: this is no OpenPGP key',
+    ],
     [{ secret_shares: 1, secret_threshold: 1, pgp_keys: 'a,b' }, 'incorrect number of PGP keys for rekey'],
     [{ secret_shares: 'many' }, 'secret_shares'],
   ])('%j', async (body, error) => {

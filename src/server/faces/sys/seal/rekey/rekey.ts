@@ -9,6 +9,7 @@ import { type ShareCounts, shareCountProblem } from '../../../../seal/config/sha
 import { shamirSeal } from '../../../../seal/shamir/shamir.ts'
 import { splitKey } from '../../../../seal/shamir/shares.ts'
 import { readSealConfig, sealRows, sealVersion } from '../seal-rows.ts'
+import { KeyBackup } from './key-backup.ts'
 import {
   alreadyGiven,
   automatic,
@@ -22,7 +23,7 @@ import {
   roundRows,
   thresholdsOf,
 } from './key-holders.ts'
-import { refusePgpKeys } from './pgp-keys.ts'
+import { encryptShares, readPgpKeys } from './pgp-keys.ts'
 import { type RekeyRow, type RekeyTarget, type RekeyWords, rekeySchema } from './rekey-row.ts'
 
 export interface RekeyOptions {
@@ -48,8 +49,11 @@ export interface RekeyStatus {
 
 export interface RekeyResult {
   readonly nonce: string
-  /** Shown once and kept nowhere; none where the server unseals itself. */
+  /** Shown once and kept nowhere; none where the server unseals itself. Messages to `fingerprints`, where there are such. */
   readonly shares: readonly Uint8Array[]
+  readonly fingerprints?: readonly string[]
+  /** The messages are kept. */
+  readonly backup: boolean
   /** They count only once their holders have shown them. */
   readonly verificationNonce?: string
 }
@@ -67,10 +71,12 @@ interface Present {
 
 /** New unseal keys, recovery keys or root key; what is under way is a row that every node goes on with. */
 export class Rekey {
+  readonly backups: KeyBackup
   readonly #options: RekeyOptions
 
   constructor(options: RekeyOptions) {
     this.#options = options
+    this.backups = new KeyBackup(options.barrier)
   }
 
   async status({ target, words }: Round): Promise<RekeyStatus> {
@@ -83,10 +89,10 @@ export class Rekey {
   async start(round: Round, request: RekeyRequest, shown = false): Promise<RekeyResult | undefined> {
     const present = await this.#present(round)
     const { config } = present
-    const row = await this.#newRow(round, config, request)
+    const { core, now } = await this.#place()
+    const row = await this.#newRow(round, config, request, now)
     const none = round.target === 'recovery' && config.shares === 0
     if (none && !shown) throw new Refusal(400, 'there are no recovery keys yet: use sys/rotate/recovery/init')
-    const { core, now } = await this.#place()
     const key = rowKey(round.target)
     await core.transaction(async (tx) => {
       const before = await tx.get(core, key, rekeySchema)
@@ -203,25 +209,34 @@ export class Rekey {
     if (target === 'barrier' && automatic(present.config)) {
       await this.#perform(target, present, row)
       await this.#remove(target)
-      return { nonce, shares: [] }
+      return { nonce, shares: [], backup: false }
     }
     const key = random(32)
     try {
-      const shares = await splitKey(key, row)
+      const made = await this.#encrypted(await splitKey(key, row), row, target)
       if (!row.verify) {
         await this.#perform(target, present, row, key, before)
         await this.#remove(target)
-        return { nonce, shares }
+        return made
       }
       const verification = { nonce: this.#nonce(), key: encodeShare(key), given: [] }
       await this.#change(target, (now) => {
         if (now?.nonce !== row.nonce) throw new Refusal(400, 'the operation was cancelled meanwhile')
         return { row: { ...now, verification }, result: {} }
       })
-      return { nonce, shares, verificationNonce: verification.nonce }
+      return { ...made, verificationNonce: verification.nonce }
     } finally {
       key.fill(0)
     }
+  }
+
+  /** Before the new keys count: what can't be encrypted or kept must not be all that opens. */
+  async #encrypted(shares: readonly Uint8Array[], row: RekeyRow, target: RekeyTarget): Promise<RekeyResult> {
+    const { nonce, recipients, backup = false } = row
+    if (!recipients) return { nonce, shares, backup: false }
+    const messages = encryptShares(shares, recipients, this.#options.random)
+    if (backup) await this.backups.keep(target, nonce, recipients, messages)
+    return { nonce, shares: messages, fingerprints: recipients.map(({ fingerprint }) => fingerprint), backup }
   }
 
   /**
@@ -280,7 +295,7 @@ export class Rekey {
     return seal
   }
 
-  async #newRow({ target, words }: Round, config: SealConfig, given: RekeyRequest): Promise<RekeyRow> {
+  async #newRow({ target, words }: Round, config: SealConfig, given: RekeyRequest, nowMs: number): Promise<RekeyRow> {
     const stored = target === 'barrier' && automatic(config)
     if (stored) refuseForStored(given)
     const { shares, threshold } = stored ? { shares: 1, threshold: 1 } : given
@@ -292,9 +307,10 @@ export class Rekey {
     if (given.pgpKeys.length > 0 && given.pgpKeys.length !== shares) {
       throw new Refusal(400, 'incorrect number of PGP keys for rekey')
     }
-    refusePgpKeys(given.pgpKeys)
-    const { verify } = given
-    return { format: 1, nonce: this.#nonce(), shares, threshold, verify, given: [], expires: 0 }
+    const { verify, backup } = given
+    const recipients = given.pgpKeys.length > 0 ? await readPgpKeys(given.pgpKeys, nowMs) : undefined
+    const row = { nonce: this.#nonce(), shares, threshold, verify, given: [], expires: 0 }
+    return { format: 1, ...row, ...(recipients ? { recipients, backup } : {}) }
   }
 
   async #present(round: Round): Promise<Present> {

@@ -55,7 +55,9 @@ describe('a new root token', () => {
     expect((await attempt('PUT', { otp })).body.errors).toEqual(['root generation already in progress'])
     expect((await attempt('DELETE')).status).toBe(204)
     expect((await attempt('PUT', { otp: 'short' })).body.errors).toEqual(['OTP string is wrong length'])
-    expect((await attempt('PUT', { pgp_key: 'AAAA' })).body.errors[0]).toContain('PGP keys are not supported')
+    expect((await attempt('PUT', { pgp_key: 'AAAA' })).body.errors[0]).toContain(
+      'error parsing given PGP key: this is no OpenPGP key',
+    )
     expect((await attempt('GET')).body).toEqual(idle)
   })
 

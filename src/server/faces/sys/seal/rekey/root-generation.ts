@@ -6,7 +6,7 @@ import { Refusal } from '../../../../contracts/request.ts'
 import type { SealConfig } from '../../../../seal/config/seal-config.ts'
 import { readSealConfig } from '../seal-rows.ts'
 import { alreadyGiven, encodeShare, holdersOf, patienceMs, roundRows, thresholdsOf } from './key-holders.ts'
-import { refusePgpKeys } from './pgp-keys.ts'
+import { encryptToken, pgpRecipientSchema, readPgpKeys } from './pgp-keys.ts'
 
 /** "hvs." and 24 characters. */
 export const otpLength = 28
@@ -26,12 +26,16 @@ export interface GenerationStatus {
   readonly required: number
   readonly complete: boolean
   readonly encodedToken: string
+  /** Of the PGP key that the token is encrypted to; '' for none. */
+  readonly fingerprint: string
 }
 
 const rowSchema = z.looseObject({
   format: z.literal(1),
   nonce: z.string(),
+  /** '' where the token is encrypted to a PGP key instead. */
   otp: z.string(),
+  recipient: pgpRecipientSchema.optional(),
   given: z.array(z.string()),
   expires: z.number(),
 })
@@ -46,20 +50,22 @@ export class RootGeneration {
     this.#options = options
   }
 
-  /** Without a one-time password one is made here and returned. Refusal 400. */
+  /** With neither a one-time password nor a PGP key a password is made here and returned. Refusal 400. */
   async start(given: { readonly otp: string; readonly pgpKey: string }): Promise<string | undefined> {
     const { random, log } = this.#options
     await this.#config()
-    refusePgpKeys([given.pgpKey])
-    const own = given.otp === '' ? base62(random, otpLength) : undefined
-    const otp = own ?? given.otp
-    if (Buffer.byteLength(otp) !== otpLength) throw new Refusal(400, 'OTP string is wrong length')
     const { core, now } = await this.#place()
+    if (given.otp !== '' && given.pgpKey !== '') throw new Refusal(400, 'only one of otp and pgp_key may be given')
+    const [recipient] = given.pgpKey === '' ? [] : await readPgpKeys([given.pgpKey], now)
+    const own = given.otp === '' && !recipient ? base62(random, otpLength) : undefined
+    const otp = own ?? given.otp
+    if (!recipient && Buffer.byteLength(otp) !== otpLength) throw new Refusal(400, 'OTP string is wrong length')
     const nonce = uuid(random)
     await core.transaction(async (tx) => {
       const before = await tx.get(core, rowKey, rowSchema)
       if (before && before.expires > now) throw new Refusal(400, 'root generation already in progress')
-      tx.put(core, rowKey, { format: 1, nonce, otp, given: [], expires: now + patienceMs })
+      const row = { format: 1, nonce, otp, given: [], expires: now + patienceMs }
+      tx.put(core, rowKey, recipient ? { ...row, recipient: { ...recipient } } : row)
     })
     log.info('root generation initialised', { nonce })
     return own
@@ -118,9 +124,11 @@ export class RootGeneration {
   }
 
   async #finish(row: GenerationRow): Promise<string> {
-    const { log, newRoot } = this.#options
-    const token = Buffer.from(await newRoot())
-    const encoded = xor(token, Buffer.from(row.otp)).toString('base64').replace(/=+$/, '')
+    const { log, newRoot, random } = this.#options
+    const token = await newRoot()
+    const encoded = row.recipient
+      ? encryptToken(token, row.recipient, random)
+      : xor(Buffer.from(token), Buffer.from(row.otp)).toString('base64').replace(/=+$/, '')
     await this.cancel()
     log.info('root generation finished', { nonce: row.nonce })
     return encoded
@@ -152,8 +160,9 @@ function xor(token: Uint8Array, otp: Uint8Array): Buffer {
   return Buffer.from(token.map((byte, i) => byte ^ (otp[i] ?? 0)))
 }
 
-const nothing = { nonce: '', started: false, progress: 0, complete: false, encodedToken: '' }
+const nothing = { nonce: '', started: false, progress: 0, complete: false, encodedToken: '', fingerprint: '' }
 
 function statusOf(row: GenerationRow, progress: number, required: number): GenerationStatus {
-  return { ...nothing, nonce: row.nonce, started: true, progress, required }
+  const fingerprint = row.recipient?.fingerprint ?? ''
+  return { ...nothing, nonce: row.nonce, started: true, progress, required, fingerprint }
 }

@@ -1,7 +1,7 @@
-/** Rows that go by themselves: waiting logins, and what is remembered of passcodes. */
+/** Rows that go by themselves: waiting logins, what is remembered of passcodes, authorization codes. */
 import { z } from 'zod'
-import type { JsonObject } from '../../../lib/json/value.ts'
-import type { Rows, SecretStorage, Tx } from '../../contracts/secret-storage.ts'
+import type { JsonObject } from '../../lib/json/value.ts'
+import type { Rows, SecretStorage, Tx } from '../contracts/secret-storage.ts'
 
 interface Due {
   readonly at: number
@@ -21,39 +21,50 @@ interface Expiring {
   readonly dueAt: number
 }
 
-const kind = 'mfa'
+/** Kinds of due rows: the folders of identity that have such rows. */
+const kinds = ['mfa', 'oidc'] as const
 const expiringSchema: z.ZodType<Expiring> = z.looseObject({ dueAt: z.number() })
 
 /** Once for all namespaces. */
-export function expireMfaRows({ rows, due }: { readonly rows: Rows; readonly due: DueRows }): void {
-  due.handle(kind, async (one, guard) => {
-    const [namespaceId = '', ...name] = one.id.split('~')
-    const view = rows.view(`ns/${namespaceId}/identity/mfa/`)
-    const gone = await view.transaction(async (tx) => {
-      await guard(tx)
-      const row = await tx.get(view, name.join('/'), expiringSchema)
-      if (row?.dueAt !== one.at) return false
-      tx.remove(view, name.join('/'))
-      due.remove(tx, one)
-      return true
-    })
-    if (!gone) await due.drop(one, guard)
-  })
+export function expireIdentityRows({ rows, due }: { readonly rows: Rows; readonly due: DueRows }): void {
+  for (const kind of kinds) due.handle(kind, (one, guard) => expire({ rows, due }, one, guard))
 }
 
-/** A row below `mfa/` ("state/", "request/") with its due time. */
+async function expire(
+  { rows, due }: { readonly rows: Rows; readonly due: DueRows },
+  one: Due,
+  guard: (tx: Tx) => Promise<void>,
+): Promise<void> {
+  const [namespaceId = '', ...name] = one.id.split('~')
+  const view = rows.view(`ns/${namespaceId}/identity/${one.kind}/`)
+  const gone = await view.transaction(async (tx) => {
+    await guard(tx)
+    const row = await tx.get(view, name.join('/'), expiringSchema)
+    if (row?.dueAt !== one.at) return false
+    tx.remove(view, name.join('/'))
+    due.remove(tx, one)
+    return true
+  })
+  if (!gone) await due.drop(one, guard)
+}
+
+/** Rows with their due time, below a folder of `mfa/` ("state/", "request/") or `oidc/` ("code/"). */
 export class ExpiringRows {
   readonly #due: DueRows
   readonly #view: SecretStorage
+  readonly #kind: (typeof kinds)[number]
   readonly #prefix: string
 
   constructor(options: {
     readonly due: DueRows
+    readonly kind: (typeof kinds)[number]
+    /** Of `folder`. */
     readonly view: SecretStorage
     readonly namespaceId: string
     readonly folder: string
   }) {
     this.#due = options.due
+    this.#kind = options.kind
     this.#view = options.view
     this.#prefix = `${options.namespaceId}~${options.folder}~`
   }
@@ -71,6 +82,6 @@ export class ExpiringRows {
   }
 
   #dueOf(name: string, at: number): Due {
-    return { at, kind, id: `${this.#prefix}${name.replaceAll('/', '~')}` }
+    return { at, kind: this.#kind, id: `${this.#prefix}${name.replaceAll('/', '~')}` }
   }
 }

@@ -1,0 +1,102 @@
+import type { AuditedAuth } from '../../contracts/audit.ts'
+import type { NamespaceInfo } from '../../contracts/epochs.ts'
+import type { MountInfo } from '../../contracts/request.ts'
+
+/** How a device writes tokens and accessors. */
+export interface CredentialTexts {
+  credential(text: string): string
+  accessor(text: string): string
+}
+
+/** What all lines of one holder say in the same words. */
+export interface HolderTexts {
+  /** Of `auth`, up to the results of policy; ends with a comma, unless it is empty. */
+  readonly before: string
+  /** Ends with a comma, unless it is empty. */
+  readonly metadata: string
+  /** The last members, never empty. */
+  readonly after: string
+  /** Of `request`: token and accessor, with a comma before each. */
+  readonly credentials: string
+}
+
+/** Parts of lines that come again with every request of a token, to a mount or in a namespace: made once for one device. */
+export class KeptTexts {
+  readonly #texts: CredentialTexts
+  readonly #holders = new WeakMap<object, HolderTexts>()
+  readonly #mounts = new WeakMap<MountInfo, string>()
+  readonly #namespaces = new WeakMap<NamespaceInfo, string>()
+
+  constructor(texts: CredentialTexts) {
+    this.#texts = texts
+  }
+
+  holder(auth: AuditedAuth): HolderTexts {
+    const known = auth.holder && this.#holders.get(auth.holder)
+    if (known) return known
+    const made = holderTexts(auth, this.#texts)
+    if (auth.holder) this.#holders.set(auth.holder, made)
+    return made
+  }
+
+  /** Members with a comma before each. */
+  mount(info: MountInfo | undefined): string {
+    if (!info) return ''
+    const known = this.#mounts.get(info)
+    if (known !== undefined) return known
+    const { path, type, accessor } = info
+    const made =
+      member('mount_point', path) +
+      member('mount_type', type) +
+      member('mount_accessor', accessor) +
+      member('mount_class', info.class)
+    this.#mounts.set(info, made)
+    return made
+  }
+
+  /** A member with a comma before it. */
+  namespace(info: NamespaceInfo): string {
+    const known = this.#namespaces.get(info)
+    if (known !== undefined) return known
+    const made = `,"namespace":${braced(member('id', info.id) + member('path', info.path))}`
+    this.#namespaces.set(info, made)
+    return made
+  }
+}
+
+function holderTexts(auth: AuditedAuth, { credential, accessor }: CredentialTexts): HolderTexts {
+  const { policies, tokenPolicies, identityPolicies, metadata, tokenTtlMs, tokenIssuedAt } = auth
+  const token = auth.clientToken === '' ? '' : credential(auth.clientToken)
+  const holds = auth.accessor === '' ? '' : accessor(auth.accessor)
+  const ttl = tokenTtlMs > 0 ? `,"token_ttl":${Math.round(tokenTtlMs / 1000)}` : ''
+  const issued = tokenIssuedAt > 0 ? `,"token_issue_time":"${new Date(tokenIssuedAt).toISOString()}"` : ''
+  const before =
+    member('client_token', token) +
+    member('accessor', holds) +
+    member('display_name', auth.displayName) +
+    list('policies', policies) +
+    list('token_policies', tokenPolicies) +
+    list('identity_policies', identityPolicies) +
+    (auth.noDefaultPolicy ? ',"no_default_policy":true' : '')
+  const after = `${member('entity_id', auth.entityId)},"token_type":"${auth.tokenType}"${ttl}${issued}`
+  return {
+    before: before === '' ? '' : `${before.slice(1)},`,
+    metadata: metadata === null ? '' : `"metadata":${JSON.stringify(metadata)},`,
+    after: after.slice(1),
+    credentials: member('client_token', token) + member('client_token_accessor', holds),
+  }
+}
+
+/** `,"name":"text"`; nothing for an empty text. */
+export function member(name: string, text: string | undefined): string {
+  return text === undefined || text === '' ? '' : `,"${name}":${JSON.stringify(text)}`
+}
+
+function list(name: string, items: readonly string[]): string {
+  return items.length === 0 ? '' : `,"${name}":${JSON.stringify(items)}`
+}
+
+/** An object from members with a comma before each. */
+export function braced(members: string): string {
+  return `{${members.slice(1)}}`
+}

@@ -1,0 +1,36 @@
+import type { Rows } from '../contracts/secret-storage.ts'
+import { sealedRow } from './plain-rows.ts'
+
+/** What a restore says about itself, for whoever unseals the storage after it. */
+export interface RestoredMark {
+  /** Of the snapshot. */
+  readonly snapshot: string
+  readonly takenAt: string
+  readonly restoredAt: string
+  /** What had ended and lives again; absent: another cluster's, of which nothing is known. */
+  readonly undone?: { readonly tokens: number; readonly leases: number }
+}
+
+/** Written without keys, so anybody who writes the storage may have: only for people to read. */
+export const encodeMark = (id: string, mark: RestoredMark | undefined): Uint8Array =>
+  Buffer.from(JSON.stringify({ format: 1, restored: id, mark }))
+
+/** Undefined when the storage was not restored since it was last sealed by hand. */
+export async function readMark(rows: Pick<Rows, 'read'>): Promise<RestoredMark | undefined> {
+  const [row] = await rows.read([{ key: sealedRow }])
+  if (row === undefined || row === 'same') return undefined
+  try {
+    const { mark }: { mark?: Partial<RestoredMark> } = JSON.parse(Buffer.from(row.value).toString())
+    if (typeof mark?.snapshot !== 'string') return undefined
+    const { tokens, leases } = mark.undone ?? {}
+    return {
+      snapshot: mark.snapshot,
+      takenAt: String(mark.takenAt),
+      restoredAt: String(mark.restoredAt),
+      ...(typeof tokens === 'number' && typeof leases === 'number' ? { undone: { tokens, leases } } : {}),
+    }
+  } catch {
+    // Sealed by hand since: encrypted.
+    return undefined
+  }
+}

@@ -1,0 +1,106 @@
+import type { Clock } from '../../../lib/clock.ts'
+import type { RandomBytes } from '../../../lib/random.ts'
+import { type Check, OutcomeUnknown, type StorageBackend, StorageDown } from '../../contracts/storage.ts'
+import { Leadership } from '../leadership.ts'
+import { type Connections, toldAs } from './connection/connections.ts'
+import type { Names } from './table-names.ts'
+
+export interface CandidacyOptions {
+  readonly backend: Pick<StorageBackend, 'read' | 'commit'>
+  readonly connections: Connections
+  readonly names: Names
+  readonly clock: Clock
+  readonly random: RandomBytes
+  readonly self: string
+  readonly closed: () => boolean
+}
+
+const beatMs = 1000
+/** Without a beat for this long a holder counts as gone: its fence is then changed, so that what it still commits conflicts. */
+const goneAfter = '10 seconds'
+
+/** Stands for the lead: beats beside the fence row, which changes only when someone takes over. */
+export class Candidacy {
+  readonly #options: CandidacyOptions
+  readonly #leadership: Leadership
+  #standing = 0
+  #beating: AbortController | undefined
+
+  constructor(options: CandidacyOptions) {
+    const { backend, clock, random, self } = options
+    this.#options = options
+    this.#leadership = new Leadership({ backend, clock, random, self, alive: (holder) => this.#isAlive(holder) })
+  }
+
+  async lead(work: (fence: Check, signal: AbortSignal) => Promise<void>, until: AbortSignal): Promise<void> {
+    this.#standing += 1
+    if (this.#standing === 1) this.#beat()
+    try {
+      await this.#tryUntil(work, until)
+    } finally {
+      this.#standing -= 1
+      if (this.#standing === 0) this.#beating?.abort(new Error('not standing any more'))
+    }
+  }
+
+  /** While anyone in this process stands. */
+  #beat(): void {
+    const beating = new AbortController()
+    this.#beating = beating
+    const run = async () => {
+      while (!beating.signal.aborted) {
+        await this.#options.clock.sleep(beatMs, beating.signal).catch(() => undefined)
+        // Who is not heard for too long loses the lead by the fence.
+        if (!beating.signal.aborted) await this.#beatOnce().catch(() => undefined)
+      }
+    }
+    void run()
+  }
+
+  /** A database that is away ends no candidacy: only what `work` throws is told. */
+  async #tryUntil(work: (fence: Check, signal: AbortSignal) => Promise<void>, until: AbortSignal): Promise<void> {
+    const { clock, closed } = this.#options
+    for (;;) {
+      let thrown: unknown
+      const guarded = async (fence: Check, signal: AbortSignal) => {
+        try {
+          await work(fence, signal)
+        } catch (error) {
+          thrown = error
+          throw error
+        }
+      }
+      try {
+        // Before it leads: without a beat the others would take it for gone.
+        if (!until.aborted) await this.#beatOnce()
+        return await this.#leadership.lead(guarded, until)
+      } catch (error) {
+        const away = error instanceof StorageDown || error instanceof OutcomeUnknown
+        if (error === thrown || !away || closed()) throw error
+        if (until.aborted) return
+        await clock.sleep(beatMs, until).catch(() => undefined)
+      }
+    }
+  }
+
+  async #beatOnce(): Promise<void> {
+    const { connections, names, self } = this.#options
+    const text = `INSERT INTO ${names.nodes} (id, beat) VALUES ($1, clock_timestamp())
+      ON CONFLICT (id) DO UPDATE SET beat = excluded.beat`
+    try {
+      await connections.query(text, [self])
+    } catch (error) {
+      throw toldAs(error, connections.where)
+    }
+  }
+
+  async #isAlive(holder: string): Promise<boolean> {
+    const { connections, names } = this.#options
+    const text = `SELECT 1 FROM ${names.nodes} WHERE id = $1 AND beat > clock_timestamp() - interval '${goneAfter}'`
+    try {
+      return (await connections.query(text, [holder])).length > 0
+    } catch (error) {
+      throw toldAs(error, connections.where)
+    }
+  }
+}

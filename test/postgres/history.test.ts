@@ -1,0 +1,102 @@
+/** Three servers on one database: they and it are killed at random moments under load, and the one that leads is put to sleep. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/lib/clock.ts'
+import { systemRandom } from '../../src/lib/random.ts'
+import { startServer, type TestServer, unseal } from '../e2e/server-process.ts'
+import { type Clients, startClients } from '../history/clients.ts'
+import { killsDeadlineMs, killsOfEach } from '../history/kills.ts'
+import { findUnexplained } from '../history/linearizable.ts'
+import { eventually } from './open-storage.ts'
+import { type PostgresServer, startPostgres } from './postgres-server.ts'
+
+let database: PostgresServer
+const nodes: TestServer[] = []
+
+beforeAll(async () => {
+  database = await startPostgres()
+  const name = await database.newDatabase()
+  const storage = `storage "postgresql" {\n  connection_url = "${database.url(name)}"\n  max_parallel = 8\n}`
+  for (let i = 0; i < 3; i += 1) {
+    const node = await startServer({ storage, init: i === 0 })
+    nodes.push(node)
+    if (i === 0) continue
+    node.rootToken = nodes[0]?.rootToken ?? ''
+    node.unsealKeys = nodes[0]?.unsealKeys ?? []
+    await unseal(node)
+  }
+  await nodes[0]?.request('POST', 'sys/mounts/kv', { type: 'kv', options: { version: '2' } })
+})
+afterAll(async () => {
+  for (const node of nodes) node.child.kill('SIGCONT')
+  await Promise.all(nodes.map((node) => node.close()))
+  await database?.close()
+})
+
+const leader = async () => (await database.sql("SELECT version FROM coffer_rows WHERE key = 'core/leader'", 'd1'))[0]
+
+/** Resolves when the one that leads has beaten since now, so is no node that was killed. */
+async function alive() {
+  const [now = ''] = await database.sql('SELECT clock_timestamp()::text', 'd1')
+  const beaten = `SELECT n.id FROM coffer_rows l JOIN coffer_rows_nodes n ON n.id = convert_from(l.value, 'UTF8')
+    WHERE l.key = 'core/leader' AND n.beat > '${now}'`
+  await eventually(async () => (await database.sql(beaten, 'd1'))[0], 'a beat of the leader')
+}
+
+async function restart(node: TestServer) {
+  await node.kill('SIGKILL')
+  await node.start()
+  await unseal(node)
+}
+
+/** Whether another took the lead while they slept: they are woken into whatever they were about to write. */
+async function sleepUntilOvertaken(sleepers: readonly TestServer[]): Promise<boolean> {
+  await alive()
+  const [before, deadline] = [await leader(), systemClock.monotonic() + 16_000]
+  for (const { child } of sleepers) child.kill('SIGSTOP')
+  try {
+    while (systemClock.monotonic() < deadline) {
+      if ((await leader()) !== before) return true
+      await systemClock.sleep(100)
+    }
+    return false
+  } finally {
+    for (const { child } of sleepers) child.kill('SIGCONT')
+  }
+}
+
+async function killInTurn(clients: Clients) {
+  for (let kill = 0; kill < killsOfEach; kill += 1) {
+    await clients.progress(30)
+    await systemClock.sleep(systemRandom(1)[0] ?? 0)
+    const node = nodes[kill % 4]
+    // Whoever leads is one of them.
+    if (node) await restart(node)
+    else {
+      await database.crash()
+      await database.start()
+    }
+    if (kill % 3 === 2) clients.newKeys()
+  }
+}
+
+describe('three servers on PostgreSQL, killed under load', () => {
+  it(
+    `lose, tear and mix up nothing that was acknowledged (${killsOfEach} kills, and a leader that sleeps)`,
+    async () => {
+      const clients = startClients(nodes, 'kv', 6)
+      await killInTurn(clients)
+      clients.newKeys()
+      await clients.progress(30)
+      // The leader is among two of them, or it is the third.
+      const overtaken = (await sleepUntilOvertaken(nodes.slice(1))) || (await sleepUntilOvertaken(nodes.slice(0, 1)))
+      expect(overtaken).toBe(true)
+      await clients.progress(30)
+      await clients.stop()
+      await clients.readAll()
+      expect(findUnexplained(clients.history)).toBeUndefined()
+      const kinds = new Set(clients.history.map(({ told }) => told.kind))
+      expect([...kinds].sort()).toEqual(['deleted', 'found', 'refused', 'unknown', 'wrote'])
+    },
+    killsDeadlineMs,
+  )
+})

@@ -1,0 +1,3 @@
+export const pgbouncer: string
+export function postgresBin(): string | undefined
+export function missingPostgres(): string | undefined
