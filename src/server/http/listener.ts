@@ -133,7 +133,7 @@ export function attach(
     // Node undoes no other coding: what a proxy reads in this body and what we read would differ.
     const coding = request.headers['transfer-encoding']
     if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
-      return refuse(501, 'unsupported transfer encoding: only chunked is accepted', method, request, response)
+      return refuse(400, 'unsupported transfer encoding: only chunked is accepted', method, request, response)
     }
     serve(options, method, request, response, refuse)
   })

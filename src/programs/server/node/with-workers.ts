@@ -21,9 +21,12 @@ export function workersOf(config: ServerConfig, env: ProgramIo['env']): number {
   const count = workers === 'auto' ? Math.min(mostWorkers, availableParallelism()) : workers
   if (count === 1) return 1
   if (config.storage.kind !== 'lmdb') {
-    throw new ConfigurationError(
-      `workers = ${workers} needs storage "lmdb", and this is "${config.storage.kind}": it can be used by one process of a server`,
-    )
+    const { kind } = config.storage
+    const instead =
+      kind === 'postgresql'
+        ? 'leave workers out and start several servers on the same database instead, also on one machine'
+        : 'leave workers out'
+    throw new ConfigurationError(`workers = ${workers} is for storage "lmdb" only, and this is "${kind}": ${instead}`)
   }
   if (config.listeners.some(({ unix }) => unix)) {
     throw new ConfigurationError(

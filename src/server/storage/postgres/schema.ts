@@ -48,6 +48,13 @@ async function makeTables(session: Session, names: Names): Promise<void> {
         `the table ${names.rows} is not of this program: give it another name with "table", or import what it holds with coffer operator migrate`,
       )
     }
+    // Whoever may create in this schema could have planted it, to be given every commit and run with this user's rights.
+    const [planted] = await run('SELECT to_regproc($1) IS NOT NULL', [names.commit])
+    if (planted?.[0] === 't') {
+      throw new StorageDown(
+        `the function ${names.commit} was there before the tables, so it is not of this program: find out who made it (\\df+), drop it, and let nobody else create in this schema`,
+      )
+    }
     for (const statement of tables(names)) await run(statement)
   } else {
     const [row] = await run(`SELECT format FROM ${names.meta}`)
