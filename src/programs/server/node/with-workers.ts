@@ -26,7 +26,7 @@ export function workersOf(config: ServerConfig, env: ProgramIo['env']): number {
       kind === 'postgresql'
         ? 'leave workers out and start several servers on the same database instead, also on one machine'
         : 'leave workers out'
-    throw new ConfigurationError(`workers = ${workers} is for storage "lmdb" only, and this is "${kind}": ${instead}`)
+    throw new ConfigurationError(`workers = ${workers} needs storage "lmdb", and this is "${kind}": ${instead}`)
   }
   if (config.listeners.some(({ unix }) => unix)) {
     throw new ConfigurationError(
