@@ -1,0 +1,17 @@
+import { createHash } from 'node:crypto'
+import { expect, it } from 'vitest'
+import { commitFunction } from './commit-function.ts'
+import { tableFormat, tableNames } from './table-names.ts'
+
+// A database that has a function of this name keeps it: another text needs another name, or it would never get there.
+it('the text of the commit function is the one that bears its name', () => {
+  const names = tableNames('coffer_rows')
+  const text = names && commitFunction(names)
+  expect([
+    names?.commit,
+    tableFormat,
+    createHash('sha256')
+      .update(text ?? '')
+      .digest('hex'),
+  ]).toEqual(['"coffer_rows_commit_1"', 1, '4f563a3cf1cb73c00fb4de2e2a7dfcab25cee26620a5584da4834169a019523f'])
+})
