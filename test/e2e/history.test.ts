@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/lib/clock.ts'
 import { systemRandom } from '../../src/lib/random.ts'
 import { startClients } from '../history/clients.ts'
-import { killsDeadlineMs, killsOfEach } from '../history/kills.ts'
+import { kills, killsDeadlineMs } from '../history/kills.ts'
 import { findUnexplained } from '../history/linearizable.ts'
 import { startServer, type TestServer, unseal } from './server-process.ts'
 
@@ -16,10 +16,10 @@ afterAll(() => server?.close())
 
 describe('a server on LMDB that is killed under load', () => {
   it(
-    `loses, tears and mixes up nothing that it acknowledged (${killsOfEach} kills)`,
+    `loses, tears and mixes up nothing that it acknowledged (${kills.lmdb} kills)`,
     async () => {
       const clients = startClients([server], 'kv', 6)
-      for (let kill = 0; kill < killsOfEach; kill += 1) {
+      for (let kill = 0; kill < kills.lmdb; kill += 1) {
         await clients.progress(30)
         await systemClock.sleep(systemRandom(1)[0] ?? 0)
         await server.kill('SIGKILL')

@@ -109,19 +109,30 @@ async function fill() {
   }
 }
 
+function rowsOf(generation: number) {
+  const version = commitId(systemRandom)
+  return Array.from({ length: 4000 }, (_, i) => {
+    const value = Buffer.alloc(1000, generation)
+    return [`row/${generation % 2}/${String(i).padStart(5, '0')}`, { value, version }] as const
+  })
+}
+
 /** Replaces all rows by those of the next generation, again and again, until it is killed. */
 async function replace() {
   const backend = await open(path)
   for (let generation = Number(extra); ; generation += 1) {
-    const version = commitId(systemRandom)
-    const rows = Array.from({ length: 4000 }, (_, i) => {
-      const value = Buffer.alloc(1000, generation)
-      return [`row/${generation % 2}/${String(i).padStart(5, '0')}`, { value, version }] as const
-    })
     say(`begun ${generation}`)
-    await backend.replace(rows, 4_100_000)
+    await backend.replace(rowsOf(generation), 4_100_000)
     say(`done ${generation}`)
   }
+}
+
+/** Replaces all rows once and ends. */
+async function replaceOnce() {
+  const backend = await open(path)
+  await backend.replace(rowsOf(Number(extra)), 4_100_000)
+  await backend.close()
+  say('done')
 }
 
 /** Opens, says how many rows there are, closes. */
@@ -145,6 +156,7 @@ const roles: Readonly<Record<string, () => Promise<unknown>>> = {
   count,
   hold,
   replace,
+  'replace-once': replaceOnce,
   'commit-on-signal': commitOnSignal,
   check: () => checkLmdbFile(path),
 }

@@ -4,7 +4,7 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { systemRandom } from '../../src/lib/random.ts'
 import { startServer, type TestServer, unseal } from '../e2e/server-process.ts'
 import { type Clients, startClients } from '../history/clients.ts'
-import { killsDeadlineMs, killsOfEach } from '../history/kills.ts'
+import { kills, killsDeadlineMs } from '../history/kills.ts'
 import { findUnexplained } from '../history/linearizable.ts'
 import { eventually } from './open-storage.ts'
 import { type PostgresServer, startPostgres } from './postgres-server.ts'
@@ -65,7 +65,7 @@ async function sleepUntilOvertaken(sleepers: readonly TestServer[]): Promise<boo
 }
 
 async function killInTurn(clients: Clients) {
-  for (let kill = 0; kill < killsOfEach; kill += 1) {
+  for (let kill = 0; kill < kills.postgres; kill += 1) {
     await clients.progress(30)
     await systemClock.sleep(systemRandom(1)[0] ?? 0)
     const node = nodes[kill % 4]
@@ -81,7 +81,7 @@ async function killInTurn(clients: Clients) {
 
 describe('three servers on PostgreSQL, killed under load', () => {
   it(
-    `lose, tear and mix up nothing that was acknowledged (${killsOfEach} kills, and a leader that sleeps)`,
+    `lose, tear and mix up nothing that was acknowledged (${kills.postgres} kills, and a leader that sleeps)`,
     async () => {
       const clients = startClients(nodes, 'kv', 6)
       await killInTurn(clients)

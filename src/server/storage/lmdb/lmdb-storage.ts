@@ -169,12 +169,28 @@ export class LmdbStorage implements StorageBackend {
     try {
       // What is being committed goes first: it is part of what is replaced.
       await this.#db.committed
+      await this.#fillFreeList()
       this.#assertUp()
       this.#replaceAll(rows)
     } finally {
       volume.release(reserved)
     }
     this.#options.feed.announce('reset')
+  }
+
+  /**
+   * A transaction that frees many pages while LMDB's own table of free pages is empty ends the process: making that table's first
+   * page, it looks for room in that very page (mdb_page_alloc below mdb_freelist_save, lmdb 3.5.6). So it is where
+   * nothing was ever overwritten, and a replacement is the first commit of a process. Two commits that change nothing fill it.
+   */
+  async #fillFreeList(): Promise<void> {
+    for (let i = 0; i < 2; i += 1) {
+      const [key] = this.#db.getKeys({ start: firstKey, limit: 1 })
+      const entry = key === undefined ? undefined : this.#db.getEntry(key)
+      if (key === undefined || entry === undefined) return
+      const { value, version = 0 } = entry
+      await this.#committed(() => [this.#db.put(key, value, version)])
+    }
   }
 
   #replaceAll(rows: Iterable<readonly [string, Stored]>): void {
