@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { makeFolder } from '../lib/make-folder.ts'
 import { type Env, setting } from '../lib/setting.ts'
 import { Failure } from './command.ts'
 
@@ -29,7 +30,7 @@ export function writeTokenFile(env: Env, token: string): void {
   }
   const temporary = `${path}.${randomUUID()}`
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path), 0o777)
     writeFileSync(temporary, token, { mode: 0o600, flag: 'wx' })
     renameSync(temporary, path)
   } catch (cause) {

@@ -1,5 +1,6 @@
-import { chmod, chown, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises'
+import { chmod, chown, open, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { makeFolder } from '../../lib/make-folder.ts'
 import { base62, type RandomBytes } from '../../lib/random.ts'
 
 export interface ReplaceOptions {
@@ -60,7 +61,7 @@ export async function renderFile(path: string, bytes: Uint8Array, options: Rende
     const old = await readFile(path)
     if (old.equals(bytes)) return 'same'
   }
-  if (options.createDirectories) await mkdir(dirname(path), { recursive: true, mode: 0o755 })
+  if (options.createDirectories) makeFolder(dirname(path), 0o755)
   await replaceFile(path, bytes, {
     mode: options.perms ?? (existing ? existing.mode & 0o7777 : 0o644),
     random: options.random,

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, normalize } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { makeFolder } from '../../lib/make-folder.ts'
 import { Failure } from '../command.ts'
 import { tarOf } from './tar.ts'
 
@@ -24,7 +25,8 @@ export class Bundle {
       throw new Failure(1, `Error during validation: output directory already exists: ${this.folder}`)
     }
     try {
-      makeFolder(this.folder)
+      makeFolder(dirname(this.folder))
+      mkdirSync(this.folder, { mode: 0o700 })
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause)
       throw new Failure(1, `Error during validation: unable to create output directory: ${why}`, { cause })
@@ -56,17 +58,5 @@ export class Bundle {
     ]
     writeFileSync(this.destination, gzipSync(tarOf(entries)), { mode: 0o600, flag: 'wx' })
     rmSync(this.folder, { recursive: true })
-  }
-}
-
-/** Not by Node's own recursion, which never ends where a folder cannot be made below one that is there (/proc). */
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { mode: 0o700 })
-  } catch (error) {
-    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-    if (!missing || existsSync(dirname(path))) throw error
-    makeFolder(dirname(path))
-    mkdirSync(path, { mode: 0o700 })
   }
 }

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../../lib/make-folder.ts'
 import { type RandomBytes, uuid } from '../../../lib/random.ts'
 import { StorageFull } from '../../../server/contracts/storage.ts'
 import { openSnapshot } from '../../../server/snapshots/open-snapshot.ts'
@@ -41,7 +42,7 @@ export class SnapshotFolder {
   /** Written, synced, read again and checked before it gets its name. Answers its size. */
   async write(body: AsyncIterable<Uint8Array>, at: number): Promise<{ name: string; bytes: number }> {
     const { path } = this.#options
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    makeFolder(path)
     const name = `${this.#prefix}-${new Date(at).toISOString().replace(/[-:]|\.\d+/g, '')}.snap`
     const partial = join(path, `.${name}.partial`)
     await this.#removePartials()

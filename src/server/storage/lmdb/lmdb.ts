@@ -4,6 +4,7 @@ import { access, chmod, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../../lib/clock.ts'
 import type { Logger } from '../../../lib/log.ts'
+import { makeFolder } from '../../../lib/make-folder.ts'
 import type { RandomBytes } from '../../../lib/random.ts'
 import { type Change, type StorageBackend, StorageDown } from '../../contracts/storage.ts'
 import { ChangeFeed } from '../feed.ts'
@@ -11,7 +12,6 @@ import { type CheckCommand, checkInChild } from './check.ts'
 import { openEnvironment } from './environment.ts'
 import { Holders } from './holders.ts'
 import { LmdbStorage } from './lmdb-storage.ts'
-import { makeFolder } from './make-folder.ts'
 import { defaultMinFreeBytes, type StatFs, Volume } from './volume.ts'
 
 export interface LmdbOptions {
@@ -45,7 +45,7 @@ export interface Peers {
 /** Throws StorageDown, with nothing changed, on a network file system, a file in use elsewhere, or one that fails its check. */
 export async function openLmdb(options: LmdbOptions): Promise<StorageBackend> {
   const { path, clock, random, log, peers } = options
-  await makeFolder(path)
+  makeFolder(path)
   const volume = new Volume({
     folder: path,
     minFreeBytes: options.minFreeBytes ?? defaultMinFreeBytes,
