@@ -1,21 +1,8 @@
 /** Rows that go by themselves: waiting logins, what is remembered of passcodes, authorization codes. */
 import { z } from 'zod'
 import type { JsonObject } from '../../lib/json/value.ts'
+import type { Due, DueRows, Guard } from '../contracts/due-rows.ts'
 import type { Rows, SecretStorage, Tx } from '../contracts/secret-storage.ts'
-
-interface Due {
-  readonly at: number
-  readonly kind: string
-  readonly id: string
-}
-
-/** leases/due-index.ts, as far as it is used here. */
-export interface DueRows {
-  add(tx: Tx, due: Due): void
-  remove(tx: Tx, due: Due): void
-  drop(due: Due, guard: (tx: Tx) => Promise<void>): Promise<void>
-  handle(kind: string, handler: (due: Due, guard: (tx: Tx) => Promise<void>) => Promise<void>): void
-}
 
 interface Expiring {
   readonly dueAt: number
@@ -33,7 +20,7 @@ export function expireIdentityRows({ rows, due }: { readonly rows: Rows; readonl
 async function expire(
   { rows, due }: { readonly rows: Rows; readonly due: DueRows },
   one: Due,
-  guard: (tx: Tx) => Promise<void>,
+  guard: Guard,
 ): Promise<void> {
   const [namespaceId = '', ...name] = one.id.split('~')
   const view = rows.view(`ns/${namespaceId}/identity/${one.kind}/`)

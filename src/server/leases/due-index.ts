@@ -1,17 +1,8 @@
 /** What falls due when: rows whose names sort by time, so that the sweep reads only what is due. */
 import type { Clock } from '../../lib/clock.ts'
+import type { Due, Guard } from '../contracts/due-rows.ts'
 import type { SecretStorage, Tx } from '../contracts/secret-storage.ts'
 import { Lanes } from './lanes.ts'
-
-/** Adds the leader's fence to a housekeeping commit, so that one that was replaced changes nothing. */
-export type Guard = (tx: Tx) => Promise<void>
-export const noGuard: Guard = async () => {}
-
-export interface Due {
-  readonly at: number
-  readonly kind: string
-  readonly id: string
-}
 
 /**
  * Does what is due. It removes or moves the due row itself, in the commit that settles the matter. 'failed': the row was

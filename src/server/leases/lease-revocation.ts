@@ -2,10 +2,11 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
 import { base62, type RandomBytes } from '../../lib/random.ts'
+import { type Due, type Guard, noGuard } from '../contracts/due-rows.ts'
 import type { LeaseHandler } from '../contracts/leases.ts'
 import { Refusal } from '../contracts/request.ts'
 import type { Mount } from '../mounts/mount.ts'
-import { type Due, type DueIndex, type Guard, noGuard } from './due-index.ts'
+import type { DueIndex } from './due-index.ts'
 import type { LeaseRow } from './lease-row.ts'
 import { keyOfDue, type LeasePlace, type LeaseRows, mountOfDue, placeSchema } from './lease-rows.ts'
 

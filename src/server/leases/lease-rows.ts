@@ -1,7 +1,9 @@
 /** The rows of leases: each commit keeps a lease's row, its indexes and its due row together. */
+
+import { type Due, type Guard, noGuard } from '../contracts/due-rows.ts'
 import { rootNamespace } from '../contracts/epochs.ts'
 import type { Rows, SecretStorage, Tx } from '../contracts/secret-storage.ts'
-import { type Due, type DueIndex, type Guard, noGuard } from './due-index.ts'
+import type { DueIndex } from './due-index.ts'
 import { type LeaseRow, leaseKey, leaseRowSchema, namespaceOf } from './lease-row.ts'
 
 export interface LeasePlace {

@@ -1,7 +1,8 @@
 /** Mends what no commit should have left: index rows without a lease, and leases without their index or due rows. */
 import type { Logger } from '../../lib/log.ts'
+import type { Due, Guard } from '../contracts/due-rows.ts'
 import type { SecretStorage } from '../contracts/secret-storage.ts'
-import type { Due, DueIndex, Guard } from './due-index.ts'
+import type { DueIndex } from './due-index.ts'
 import { leaseKey } from './lease-row.ts'
 import { eachPage, type LeasePlace, type LeaseRows, placeSchema } from './lease-rows.ts'
 

@@ -4,9 +4,10 @@
  */
 import { z } from 'zod'
 import { base62, type RandomBytes } from '../../lib/random.ts'
+import { type Due, type Guard, noGuard } from '../contracts/due-rows.ts'
 import { Refusal } from '../contracts/request.ts'
 import type { SecretStorage, Tx } from '../contracts/secret-storage.ts'
-import { type Due, type DueIndex, type Guard, noGuard } from './due-index.ts'
+import type { DueIndex } from './due-index.ts'
 import { type LeaseRevocation, RevocationFailed } from './lease-revocation.ts'
 import type { LeaseRow } from './lease-row.ts'
 import { eachPage, type LeaseRows } from './lease-rows.ts'

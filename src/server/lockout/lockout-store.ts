@@ -3,23 +3,10 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Logger } from '../../lib/log.ts'
 import type { Lockout } from '../contracts/access/admission.ts'
+import type { Due, DueRows, Guard } from '../contracts/due-rows.ts'
 import { type MountInfo, Refusal, type UserLockout } from '../contracts/request.ts'
-import type { Rows, SecretStorage, Tx } from '../contracts/secret-storage.ts'
+import type { Rows, SecretStorage } from '../contracts/secret-storage.ts'
 import { lockoutOf } from './lockout-config.ts'
-
-interface Due {
-  readonly at: number
-  readonly kind: string
-  readonly id: string
-}
-
-/** leases/due-index.ts, as far as it is used here. */
-export interface DueRows {
-  add(tx: Tx, due: Due): void
-  remove(tx: Tx, due: Due): void
-  drop(due: Due, guard: (tx: Tx) => Promise<void>): Promise<void>
-  handle(kind: string, handler: (due: Due, guard: (tx: Tx) => Promise<void>) => Promise<void>): void
-}
 
 export interface LockoutStoreOptions {
   readonly rows: Rows
@@ -169,7 +156,7 @@ export class LockoutStore implements Lockout {
     }
   }
 
-  async #onDue(due: Due, guard: (tx: Tx) => Promise<void>): Promise<void> {
+  async #onDue(due: Due, guard: Guard): Promise<void> {
     const [namespaceId = '', accessor = '', hash = ''] = due.id.split('~')
     const view = this.#view(namespaceId)
     const name = `${accessor}/${hash}`

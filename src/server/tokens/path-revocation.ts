@@ -1,8 +1,9 @@
 /** Ends the tokens whose path begins so: all logins of an auth method, all that a role's suffix marks. Whoever leads finishes it. */
 import { z } from 'zod'
 import { base62, type RandomBytes } from '../../lib/random.ts'
+import { type Due, type Guard, noGuard } from '../contracts/due-rows.ts'
 import type { Rows, SecretStorage } from '../contracts/secret-storage.ts'
-import { type Due, type DueIndex, type Guard, noGuard } from '../leases/due-index.ts'
+import type { DueIndex } from '../leases/due-index.ts'
 import { eachPage } from '../leases/lease-rows.ts'
 import { accessorSchema } from './side-rows.ts'
 import { tokenRowSchema } from './token-row.ts'

@@ -3,8 +3,9 @@
  * neither it nor anything below it is accepted (descendants name their ancestors). The rest is a sweep that any node can finish.
  */
 import type { RandomBytes } from '../../lib/random.ts'
+import { type Due, type Guard, noGuard } from '../contracts/due-rows.ts'
 import type { Rows, SecretStorage } from '../contracts/secret-storage.ts'
-import { type Due, type DueIndex, type Guard, noGuard } from '../leases/due-index.ts'
+import type { DueIndex } from '../leases/due-index.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
 import { PathRevocation } from './path-revocation.ts'
 import { accessorSchema, anything } from './side-rows.ts'

@@ -1,5 +1,5 @@
+import { type Guard, noGuard } from '../../contracts/due-rows.ts'
 import type { Rows, SecretStorage } from '../../contracts/secret-storage.ts'
-import { type Guard, noGuard } from '../../leases/due-index.ts'
 
 const page = 100
 

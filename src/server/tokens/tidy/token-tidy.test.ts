@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { noGuard } from '../../contracts/due-rows.ts'
 import type { StorageBackend } from '../../contracts/storage.ts'
-import { noGuard } from '../../leases/due-index.ts'
 import { crashing } from '../../storage/test-crashing.ts'
 import { copyOf, count, grow, initialised, type Node, never, node, traces } from '../test-tree.ts'
 

@@ -2,9 +2,10 @@
  * Takes away what names tokens that are gone: rows that damage, a restored part of a backup or an older version's fault
  * left. A request only writes an intent with a cursor; whoever leads works through it, page by page, also after a crash.
  */
+
+import type { Guard } from '../../contracts/due-rows.ts'
 import { rootNamespace } from '../../contracts/epochs.ts'
 import type { Rows, SecretStorage, Tx } from '../../contracts/secret-storage.ts'
-import type { Guard } from '../../leases/due-index.ts'
 import { accessorSchema, anything } from '../side-rows.ts'
 import { tokenRowSchema } from '../token-row.ts'
 import type { TokenStore } from '../token-store.ts'

@@ -1,8 +1,8 @@
 import type { RandomBytes } from '../../../../lib/random.ts'
+import type { DueRows } from '../../../contracts/due-rows.ts'
 import type { NamespaceInfo } from '../../../contracts/epochs.ts'
 import { Refusal } from '../../../contracts/request.ts'
 import type { Rows, SecretStorage } from '../../../contracts/secret-storage.ts'
-import type { DueRows } from '../../expiring-rows.ts'
 import type { IdentityStore } from '../../identity-store.ts'
 
 export interface ProviderOptions {
