@@ -1,6 +1,6 @@
 /**
  * fast-check with the run's seed (vitest.config.ts puts it in place of the package). COFFER_SEED makes a whole run repeatable:
- * `.ci/run` sets it from the commit, so a commit that passed once is not refused later for a case that nobody has seen.
+ * `.ci/run` sets it from `.ci/seed`, so a commit that passed once is not refused later for a case that nobody has seen.
  * Without it each run tries other cases.
  */
 import fc from '../node_modules/fast-check/lib/fast-check.js'

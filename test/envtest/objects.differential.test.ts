@@ -1627,8 +1627,8 @@ describe.each([
 })
 
 describe('random requests', () => {
-  // COFFER_SEED repeats a run, or tries another.
-  const seeds = process.env['COFFER_SEED'] ? [Number(process.env['COFFER_SEED'])] : [1, 2, 3, 4, 5]
+  // The last one found a difference once. COFFER_SEED tries another.
+  const seeds = [1, 2, 3, 4, 5, 62_645_955, ...(process.env['COFFER_SEED'] ? [Number(process.env['COFFER_SEED'])] : [])]
   it.each(seeds)('seed %i', async (seed) => {
     const name = real.unique('random')
     await Promise.all([makeNamespace(real, name), makeNamespace(embedded, name)])
