@@ -1,20 +1,24 @@
-// What node:http costs without us: answers GET with the given bytes, reads a POST's body and answers the same. Prints its port.
+// What node:http costs without us: answers GET with the bytes of the first file, reads any other body and answers with those
+// of the second (the first if there is one only). Prints its port.
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 
-const answer = readFileSync(process.argv[2])
-const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', 'Content-Length': answer.length }
+const [forGet, forOthers = forGet] = process.argv.slice(2).map((file) => {
+  const bytes = readFileSync(file)
+  const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', 'Content-Length': bytes.length }
+  return { bytes, headers }
+})
 const server = createServer((request, response) => {
   if (request.method === 'GET') {
-    response.writeHead(200, headers).end(answer)
+    response.writeHead(200, forGet.headers).end(forGet.bytes)
     return
   }
   const chunks = []
   request.on('data', (chunk) => chunks.push(chunk))
   request.on('end', () => {
     Buffer.concat(chunks)
-    response.writeHead(200, headers).end(answer)
+    response.writeHead(200, forOthers.headers).end(forOthers.bytes)
   })
 })
 server.listen(0, '127.0.0.1', () => console.log(server.address().port))
-process.on('SIGTERM', () => process.exit(0))
+for (const end of ['SIGTERM', 'disconnect']) process.on(end, () => process.exit(0))

@@ -13,9 +13,9 @@ export function lookupRoutes(options: TokenFaceOptions): Route[] {
     effect: 'none',
     handle: async (call) => {
       const presented = own(call)
-      const found = presented && (await options.tokens.lookup(presented.token))
-      if (!presented || !found) throw new Refusal(403, 'bad token')
-      return show(options, found, presented.token, call)
+      if (!presented) throw new Refusal(403, 'bad token')
+      // As the request's own read found it, ancestors and entity included: nothing is asked a second time.
+      return shown(options, presented.live, presented.live.identityPolicies, presented.token, call)
     },
   })
   const other = operation({
@@ -33,9 +33,9 @@ export function lookupRoutes(options: TokenFaceOptions): Route[] {
     input: { accessor: accessorField },
     effect: 'none',
     handle: async (call) => {
-      if (call.input.accessor === '') throw new Refusal(400, 'missing accessor')
+      if (call.input.accessor === '') throw new Refusal(400, '1 error occurred:\n\t* missing accessor\n\n')
       const found = await findByAccessor(options, call.input.accessor)
-      if (!found) throw new Refusal(403, 'invalid accessor')
+      if (!found) throw new Refusal(400, '1 error occurred:\n\t* invalid accessor\n\n')
       return show(options, found, '', call)
     },
   })
@@ -50,14 +50,21 @@ export function lookupRoutes(options: TokenFaceOptions): Route[] {
   ]
 }
 
-async function show(
-  { tokens, namespaceOf, nounsOf }: TokenFaceOptions,
+async function show(options: TokenFaceOptions, found: FoundToken, token: string, call: Call<unknown>): Promise<Reply> {
+  const { tokens, namespaceOf, nounsOf } = options
+  const namespace = namespaceOf(found.row.namespace)
+  const policies = namespace ? await tokens.identityPolicies(found.row, nounsOf(namespace).identity) : []
+  return shown(options, found, policies, token, call)
+}
+
+async function shown(
+  { tokens, namespaceOf }: TokenFaceOptions,
   { id, row }: FoundToken,
+  identityPolicies: readonly string[],
   token: string,
   { now }: Call<unknown>,
 ): Promise<Reply> {
-  const namespace = namespaceOf(row.namespace)
-  const identityPolicies = namespace ? await tokens.identityPolicies(row, nounsOf(namespace).identity) : []
   const usesLeft = row.numUses > 0 ? await tokens.usesLeft(id) : undefined
+  const namespace = namespaceOf(row.namespace)
   return { kind: 'data', data: lookupJson({ row, token, now, usesLeft, namespace, identityPolicies }) }
 }

@@ -1,0 +1,334 @@
+/**
+ * What large requests do to everyone else: one server process, LMDB, file audit on. A light, steady stream of small reads, timed
+ * from when each was due, while one client after another sends policies of 1 MB, lists of a million keys and bodies of 32 MiB.
+ * The delay of the server's event loop is its own metric. Exits 1 when its p99 is 20 ms or more for any shape. `--keys N` for a
+ * shorter list, `--seconds N` per shape, `--only part-of-a-name`, `--report` to only print.
+ */
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { Agent, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { systemClock } from '../src/lib/clock.ts'
+import { silentLog } from '../src/lib/log.ts'
+import { systemRandom } from '../src/lib/random.ts'
+import type { Stored } from '../src/server/contracts/storage.ts'
+import { openLmdb } from '../src/server/storage/lmdb/lmdb.ts'
+
+const root = resolve(import.meta.dirname, '..')
+const limitMs = 20
+const flag = (name: string, otherwise: number) =>
+  process.argv.includes(`--${name}`) ? Number(process.argv[process.argv.indexOf(`--${name}`) + 1]) : otherwise
+const keys = flag('keys', 1_000_000)
+const seconds = flag('seconds', 5)
+const only = process.argv.includes('--only') ? (process.argv[process.argv.indexOf('--only') + 1] ?? '') : ''
+const readsPerSecond = 100
+const mib = 1024 * 1024
+
+interface Server {
+  readonly url: string
+  readonly pid: number
+  readonly child: ChildProcess
+}
+interface Send {
+  readonly url: string
+  readonly method: string
+  readonly path: string
+  readonly token: string
+  readonly body?: Buffer | string
+}
+
+const agent = new Agent({ keepAlive: true })
+
+/** The answer's bytes are counted, not kept, unless it is small. */
+function send({ url, method, path, token, body }: Send): Promise<{ status: number; bytes: number; text: string }> {
+  return new Promise((done, fail) => {
+    const outgoing = request(`${url}/v1/${path}`, { method, agent, headers: { 'X-Vault-Token': token } }, (answer) => {
+      let bytes = 0
+      const parts: Buffer[] = []
+      answer.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+        if (bytes < mib) parts.push(chunk)
+      })
+      answer.on('error', fail)
+      answer.on('end', () =>
+        done({ status: answer.statusCode ?? 0, bytes, text: bytes < mib ? Buffer.concat(parts).toString() : '' }),
+      )
+    })
+    outgoing.on('error', fail)
+    outgoing.end(body)
+  })
+}
+
+async function startServer(scratch: string): Promise<Server> {
+  const config = join(scratch, 'server.hcl')
+  writeFileSync(
+    config,
+    `listener "tcp" {\n  address = "127.0.0.1:0"\n  tls_disable = true\n}\nstorage "lmdb" {\n  path = "${scratch}/data"\n}\naudit_file_directories = ["${scratch}/audit"]\n`,
+  )
+  const child = spawn(process.execPath, [join(root, 'bin/coffer'), 'server', `-config=${config}`], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    env: {
+      PATH: process.env['PATH'],
+      COFFER_SUPERVISED: '1',
+      VAULT_LOG_LEVEL: 'error',
+      ...(process.env['BENCH_NODE_OPTIONS'] ? { NODE_OPTIONS: process.env['BENCH_NODE_OPTIONS'] } : {}),
+    },
+  })
+  child.on('exit', (code, signal) => {
+    if (code !== 0) console.error(`the server ended with ${code ?? signal}`)
+  })
+  const address = await new Promise<string>((done, fail) => {
+    child.on('message', (message: { type?: string; address?: string }) => {
+      if (message.type === 'ready') done(message.address ?? '')
+    })
+    child.on('exit', (code) => fail(new Error(`the server ended with ${code}`)))
+  })
+  return { url: address.startsWith('http') ? address : `http://${address}`, pid: child.pid ?? 0, child }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return
+  const ended = new Promise((done) => child.once('exit', done))
+  child.kill('SIGTERM')
+  await ended
+}
+
+/** Rows that only a list looks at, beside one that the engine wrote. */
+async function fill(path: string): Promise<void> {
+  const backend = await openLmdb({
+    path,
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+    check: { command: [process.execPath, '-e', ''] },
+    fatal: (error) => {
+      throw error
+    },
+    minFreeBytes: 1,
+  })
+  const rows: (readonly [string, Stored])[] = []
+  let seed: readonly [string, Stored] | undefined
+  for await (const row of backend.snapshot(new AbortController().signal)) {
+    const value = Buffer.from(row[1].value)
+    rows.push([row[0], { ...row[1], value }])
+    if (row[0].endsWith('million/seed')) seed = rows.at(-1)
+  }
+  if (!seed) throw new Error('the seed of the list was not found')
+  const [key, stored] = seed
+  const folder = key.slice(0, -'seed'.length)
+  const value = Buffer.from('{}')
+  function* all() {
+    yield* rows
+    for (let i = 0; i < keys; i += 1) {
+      yield [`${folder}key-${String(i).padStart(8, '0')}`, { value, version: stored.version }] as const
+    }
+  }
+  await backend.replace(all(), keys * 100)
+  await backend.close()
+}
+
+interface Shape {
+  readonly name: string
+  /** One after the other, again and again. */
+  readonly steps: readonly (() => Promise<unknown>)[]
+}
+
+/** What is refused is served, too: it was read, and most of it audited. */
+function expectStatus(sent: Send, ...statuses: number[]): () => Promise<void> {
+  return async () => {
+    const { status, text } = await send(sent)
+    if (!statuses.includes(status)) throw new Error(`${sent.method} ${sent.path}: ${status} ${text.slice(0, 300)}`)
+  }
+}
+
+function shapesFor(url: string, token: string, user: string): Shape[] {
+  const body = (extra: unknown) => Buffer.from(JSON.stringify({ input: 'aGk=', extra }))
+  const lists = (of: (i: number) => unknown, per: number) =>
+    Object.fromEntries(Array.from({ length: 24 }, (_, n) => [`list${n}`, Array.from({ length: per }, (_, i) => of(i))]))
+  const nested = Array.from({ length: 60 }).reduce<unknown>((inside) => [inside], 1)
+  const members = Array.from({ length: 28 }, () =>
+    Object.fromEntries(Array.from({ length: 9000 }, (_, i) => [`${'k'.repeat(90)}${i}`, i])),
+  )
+  const hash = (extra: unknown) =>
+    expectStatus({ url, method: 'POST', path: 'sys/tools/hash', token, body: body(extra) }, 200)
+  const strings = lists((i) => `${'v'.repeat(120)}${i}`, 10_000)
+  const rules = Array.from(
+    { length: 11_000 },
+    (_, i) => `path "secret/data/team-${i}/{{identity.entity.id}}/*" {\n  capabilities = ["read"]\n}\n`,
+  ).join('')
+  const text = `path "secret/data/small" {\n  capabilities = ["read"]\n}\n${rules}`.slice(0, mib)
+  const policy = JSON.stringify({ policy: text.slice(0, text.lastIndexOf('}\n') + 2) })
+  const kv = { url, method: 'POST', path: 'secret/data/large', token }
+  return [
+    { name: 'nothing large', steps: [] },
+    {
+      name: 'policies of 1 MB',
+      steps: [
+        expectStatus({ url, method: 'PUT', path: 'sys/policies/acl/large', token, body: policy }, 204, 200),
+        expectStatus({ url, method: 'GET', path: 'secret/data/small', token: user }, 200),
+        expectStatus({ url, method: 'GET', path: 'sys/policies/acl/large', token }, 200),
+        expectStatus({ url, method: 'LIST', path: 'sys/policies/acl', token }, 200),
+      ],
+    },
+    {
+      name: `list of ${keys} keys`,
+      steps: [expectStatus({ url, method: 'LIST', path: 'secret/metadata/million', token }, 200)],
+    },
+    { name: '30 strings of 1 MiB', steps: [hash(Array.from({ length: 30 }, () => 'x'.repeat(mib - 1)))] },
+    { name: '240,000 strings', steps: [hash(strings)] },
+    { name: '250,000 members', steps: [hash(members)] },
+    { name: 'deeply nested', steps: [hash(lists(() => nested, 600))] },
+    {
+      name: 'KV writes of 28 MB (refused)',
+      steps: [expectStatus({ ...kv, body: Buffer.from(JSON.stringify({ data: strings })) }, 400, 413, 500)],
+    },
+    {
+      name: 'KV writes of 1 MB, and reads',
+      steps: [
+        expectStatus({ ...kv, body: JSON.stringify({ data: { list: strings['list0']?.slice(0, 7500) } }) }, 200),
+        expectStatus({ url, method: 'GET', path: 'secret/data/large', token }, 200),
+      ],
+    },
+  ]
+}
+
+const percentile = (sorted: readonly number[], p: number) =>
+  sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * p) / 100))] ?? 0
+
+interface Delays {
+  readonly p50: number
+  readonly p99: number
+  readonly max: number
+}
+
+/** Since it was asked last. */
+async function loopDelay(url: string, token: string): Promise<Delays> {
+  const { text } = await send({ url, method: 'GET', path: 'sys/metrics?format=prometheus', token })
+  const of = (name: string) => {
+    const found = new RegExp(`^nodejs_eventloop_lag_${name}_seconds(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(text)?.[1]
+    if (found === undefined)
+      throw new Error(`sys/metrics does not tell the delay of the event loop:\n${text.slice(0, 500)}`)
+    return Number(found) * 1000
+  }
+  return { p50: of('p50'), p99: of('p99'), max: of('max') }
+}
+
+const rssAnonMb = (pid: number) =>
+  Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
+
+async function run(shape: Shape, server: Server, token: string, probe: ChildProcess): Promise<boolean> {
+  const { url, pid } = server
+  if (process.env['BENCH_NODE_OPTIONS'])
+    (await import('node:fs')).appendFileSync('/tmp/el7/turns.log', `== ${shape.name}\n`)
+  await ask(probe)
+  await loopDelay(url, token)
+  const end = performance.now() + seconds * 1000
+  let [rounds, largest] = [0, 0]
+  const watch = setInterval(() => {
+    largest = Math.max(largest, rssAnonMb(pid))
+  }, 50)
+  try {
+    do {
+      for (const step of shape.steps) await step()
+      if (shape.steps.length === 0) await new Promise((done) => setTimeout(done, seconds * 1000))
+      rounds += 1
+    } while (performance.now() < end)
+  } finally {
+    clearInterval(watch)
+  }
+  const loop = await loopDelay(url, token)
+  const reads = [...(await ask(probe))].sort((a, b) => a - b)
+  const good = loop.p99 < limitMs
+  const show = ({ p50, p99, max }: Delays) => [p50, p99, max].map((ms) => ms.toFixed(1).padStart(7)).join('')
+  const small = { p50: percentile(reads, 50), p99: percentile(reads, 99), max: reads.at(-1) ?? 0 }
+  console.log(
+    `  ${good ? 'ok  ' : 'FAIL'} ${shape.name.padEnd(30)}${String(rounds).padStart(4)}  ${show(loop)}  ${show(small)}  ${largest.toFixed(0).padStart(5)} MB`,
+  )
+  return good
+}
+
+/** How long the small reads took since the last question, ms. */
+function ask(probe: ChildProcess): Promise<readonly number[]> {
+  return new Promise((done) => {
+    probe.once('message', (message: number[]) => done(message))
+    probe.send('tell')
+  })
+}
+
+/** In a process of its own: what the bench's client does must not delay it. */
+function probing(url: string, token: string): void {
+  let took: number[] = []
+  process.on('message', () => {
+    process.send?.(took)
+    took = []
+  })
+  let due = performance.now()
+  setInterval(() => {
+    for (; due <= performance.now(); due += 1000 / readsPerSecond) {
+      const from = due
+      send({ url, method: 'GET', path: 'secret/data/small', token }).then(
+        ({ status }) => took.push(status === 200 ? performance.now() - from : Number.POSITIVE_INFINITY),
+        () => took.push(Number.POSITIVE_INFINITY),
+      )
+    }
+  }, 2)
+  process.on('disconnect', () => process.exit())
+}
+
+async function main(): Promise<boolean> {
+  const scratch = mkdtempSync(join(tmpdir(), 'coffer-loop-'))
+  const children: ChildProcess[] = []
+  try {
+    for (const name of ['data', 'audit']) mkdirSync(join(scratch, name))
+    let server = await startServer(scratch)
+    children.push(server.child)
+    const call = async (method: string, path: string, token: string, body?: unknown) => {
+      const { url } = server
+      const answer = await send({ url, method, path, token, body: body === undefined ? '' : JSON.stringify(body) })
+      if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`)
+      return answer.text === '' ? {} : JSON.parse(answer.text)
+    }
+    const { keys: shares, root_token: token } = await call('PUT', 'sys/init', '', {
+      secret_shares: 1,
+      secret_threshold: 1,
+    })
+    const unseal = () => call('PUT', 'sys/unseal', '', { key: shares[0] })
+    await unseal()
+    await call('POST', 'sys/mounts/secret', token, { type: 'kv', options: { version: '2' } })
+    await call('POST', 'secret/data/million/seed', token, { data: { a: '1' } })
+    await call('POST', 'secret/data/small', token, { data: { password: 'x'.repeat(90) } })
+    await call('PUT', 'sys/policies/acl/large', token, {
+      policy: 'path "secret/data/small" { capabilities = ["read"] }',
+    })
+    await stop(server.child)
+    await fill(join(scratch, 'data'))
+    server = await startServer(scratch)
+    children.push(server.child)
+    await unseal()
+    // Not before: a million keys are no audit lines.
+    await call('PUT', 'sys/audit/file', token, {
+      type: 'file',
+      options: { file_path: join(scratch, 'audit/audit.log') },
+    })
+    const user = (await call('POST', 'auth/token/create', token, { policies: ['large'] })).auth.client_token
+    const probe = fork(import.meta.filename, ['probe', server.url, token], { execArgv: process.execArgv })
+    children.push(probe)
+    console.log(`${seconds} s each, ${readsPerSecond} small reads a second; ms`)
+    console.log(`       ${''.padEnd(30)}rounds   loop: p50    p99    max  reads: p50    p99    max  RssAnon`)
+    let ok = true
+    for (const shape of shapesFor(server.url, token, user)) {
+      if (shape.name.includes(only)) ok = (await run(shape, server, token, probe)) && ok
+    }
+    probe.disconnect()
+    return ok
+  } finally {
+    agent.destroy()
+    for (const child of children) await stop(child)
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
+const [, , mode, url = '', token = ''] = process.argv
+if (mode === 'probe') probing(url, token)
+else if (!(await main()) && !process.argv.includes('--report')) process.exitCode = 1
