@@ -22,12 +22,18 @@ export interface Shown {
   readonly body: unknown
 }
 
-/** Runs the steps in order and returns what the client got, comparable with another server's. */
-export async function play(cluster: Cluster, steps: readonly StepOf[]): Promise<Shown[]> {
+/** Runs the steps in order and returns what the client got, comparable with another server's. `hear` is told what was sent. */
+export async function play(
+  cluster: Cluster,
+  steps: readonly StepOf[],
+  hear: (step: Step) => void = () => {},
+): Promise<Shown[]> {
   const seen: Reply[] = []
   const titles: string[] = []
   for (const step of steps) {
-    const { title, method, path, body, options } = typeof step === 'function' ? step(seen) : step
+    const sent = typeof step === 'function' ? step(seen) : step
+    const { title, method, path, body, options } = sent
+    hear(sent)
     titles.push(title ?? `${seen.length}`)
     seen.push(await cluster.send(method, path, body, options))
   }

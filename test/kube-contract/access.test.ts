@@ -5,7 +5,7 @@ import {
   type Cluster,
   eventually,
   minorVersion,
-  onReal,
+  onlyEmbedded,
   openCluster,
   type SendOptions,
 } from './cluster.ts'
@@ -264,8 +264,8 @@ describe('escalation', () => {
 })
 
 describe('roles that gather each other', () => {
-  // A real controller manager may go on swapping their order for a while.
-  it.skipIf(onReal)('come to rest', async () => {
+  it('come to rest', async (test) => {
+    onlyEmbedded(test, 'a real controller manager may go on swapping their order for a while')
     const [one, two] = [cluster.unique('one'), cluster.unique('two')]
     const gathering = (mine: string, other: string, groups: string[]) => ({
       metadata: { labels: { [mine]: 'yes' }, name: mine },

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { request as httpsRequest } from 'node:https'
-import { inject } from 'vitest'
+import { inject, type TestContext } from 'vitest'
 import { ApiServer, type ApiServerOptions } from '../../src/devcluster/api/api-server.ts'
 import { listenHttps } from '../../src/devcluster/api/http-listener.ts'
 import { systemClock } from '../../src/lib/clock.ts'
@@ -27,8 +27,15 @@ export interface SendOptions {
 
 const real = inject('controlPlane')
 
-/** Whether this run is on a real control plane. For `it.skipIf`, with the reason beside it. */
+/** Whether this run is on a real control plane. */
 export const onReal = real !== undefined
+/** Leaves a test out there, and prints why. */
+export function onlyEmbedded({ skip, task }: TestContext, reason: string): void {
+  if (!onReal) return
+  console.log(`not on a real control plane: ${task.name}: ${reason}`)
+  skip(reason)
+}
+
 /** Kubernetes' minor version: 34, 36. The embedded cluster says what it takes itself for. */
 export const minorVersion = Number(real?.version.split('.')[1] ?? 34)
 

@@ -2,7 +2,7 @@
  * CronJobs. On both: what the API server fills in and refuses, the Job that a due time makes (by "@every 1s", so that nobody waits for a
  * minute), history, suspension. On the embedded cluster alone, with a clock of the test's: what happens as minutes pass.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { ApiServer } from '../../src/devcluster/api/api-server.ts'
 import { runControllers } from '../../src/devcluster/workloads/controllers.ts'
 import type { KubeClient } from '../../src/kube/client.ts'
@@ -12,7 +12,7 @@ import { FakeClock } from '../../src/lib/fake-clock.ts'
 import { silentLog } from '../../src/lib/log.ts'
 import { systemRandom } from '../../src/lib/random.ts'
 import type { Answer, Cluster } from './cluster.ts'
-import { onReal } from './cluster.ts'
+import { onlyEmbedded } from './cluster.ts'
 import { conditionOf, found, openWorkloadCluster, type Workloads, workloadsIn } from './workload-cluster.ts'
 
 let cluster: Cluster
@@ -266,8 +266,9 @@ describe('the API server', () => {
   })
 })
 
-// Only there the clock is the test's.
-describe.skipIf(onReal)('as minutes pass', () => {
+describe('as minutes pass', () => {
+  beforeEach((test) => onlyEmbedded(test, 'its clock cannot be moved'))
+
   const start = Date.UTC(2026, 0, 2, 3, 4, 30)
   const minuteMs = 60_000
   const ref = { namespace: 'default', name: 'tick' }

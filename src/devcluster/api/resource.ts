@@ -55,6 +55,10 @@ export interface Resource {
   readonly statusLeaves?: readonly (readonly string[])[]
   readonly subresources: Subresources
   readonly columns: readonly Column[]
+  /** What a table says of an object besides its cells. */
+  rowConditions?(object: KubeObject): readonly Tree[]
+  /** What a table has of rows when there are none. */
+  readonly emptyTable?: 'null'
   /** Whether metadata.generation counts changes of everything but metadata and status ("all") or of spec. */
   readonly generation: 'none' | 'spec' | 'all'
   /** PUT without resourceVersion overwrites. */
@@ -82,6 +86,10 @@ export interface Resource {
   prepareUpdate?(object: KubeObject, before: KubeObject): void
   /** Of a change that came by the status subresource. */
   prepareStatus?(object: KubeObject, before: KubeObject): void
+  /** Of a new object, told before what is wrong with its metadata; `alone`: then nothing else is. */
+  readonly validateFirst?: { problems(object: KubeObject): readonly FieldProblem[]; readonly alone: boolean }
+  /** Of an update, told before what `validate` finds. */
+  validateChange?(object: KubeObject, before: KubeObject): readonly FieldProblem[]
   validate?(object: KubeObject, before: KubeObject | undefined): readonly FieldProblem[]
   /** Of a change that came by the status subresource. */
   validateStatus?(object: KubeObject, before: KubeObject): readonly FieldProblem[]
@@ -94,7 +102,9 @@ export interface Resource {
   toStored?(object: KubeObject): KubeObject
   fromStored?(object: KubeObject): KubeObject
   /** What the writer of such an object should know though it is taken. */
-  warningsOf?(object: KubeObject): readonly string[]
+  warningsOf?(object: KubeObject, before: KubeObject | undefined): readonly string[]
+  /** Of a deletion that does not say what becomes of its dependents. */
+  readonly deletionWarning?: string
   /** A warning that every request of this version gets. */
   readonly deprecation?: string
 }

@@ -61,8 +61,17 @@ export function notFound(r: GroupResource, name: string): StatusError {
   return new StatusError(404, 'NotFound', `${resourceName(r)} "${name}" not found`, detailsOf(r, name))
 }
 
-export function alreadyExists(r: GroupResource, name: string): StatusError {
-  return new StatusError(409, 'AlreadyExists', `${resourceName(r)} "${name}" already exists`, detailsOf(r, name))
+/** `ending`: the one that is there is being deleted. `generated`: the name was asked to be made. */
+export function alreadyExists(
+  r: GroupResource,
+  name: string,
+  { ending = false, generated = false }: { readonly ending?: boolean; readonly generated?: boolean } = {},
+): StatusError {
+  const words = `${ending ? 'object is being deleted: ' : ''}${resourceName(r)} "${name}" already exists`
+  if (!generated) return new StatusError(409, 'AlreadyExists', words, detailsOf(r, name))
+  const message = `${words}, the server was not able to generate a unique name for the object`
+  const details = { ...detailsOf(r, name), retryAfterSeconds: 1 }
+  return new StatusError(409, 'AlreadyExists', message, details, { 'retry-after': '1' })
 }
 
 export function conflict(r: GroupResource, name: string, why: string): StatusError {

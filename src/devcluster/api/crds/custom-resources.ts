@@ -107,7 +107,9 @@ function customResource(definition: KubeObject, version: Tree, storage: string, 
     decode: (object) => {
       const meta = treeAt(object, 'metadata') ?? {}
       const report = checkShape({ metadata: meta }, { kind: 'struct', atomic: false, fields: metadataOnly(metadata) })
-      return { wrongTypes: report.wrongTypes, unknown: [...report.unknown, ...pruneObject(schema, object)] }
+      // Go reads them apart from the rest.
+      const wrongTypes = report.wrongTypes.map((words) => words.replace(/(Go struct field \w+)\.metadata\./, '$1.'))
+      return { wrongTypes, unknown: [...report.unknown, ...pruneObject(schema, object)] }
     },
     fillDefaults: (object) => fillSchemaDefaults(schema, object),
     validate: validator.whole,
@@ -183,7 +185,8 @@ function columnsOf(version: Tree): readonly Column[] {
       cell: (object, nowMs) => cellOf(find?.([object])[0], type, nowMs),
     }
   })
-  return own.length > 0 ? [nameColumn, ...own] : [nameColumn, ageColumn]
+  // Of a kind that prints nothing of its own the age is a time.
+  return own.length > 0 ? [nameColumn, ...own] : [nameColumn, { ...ageColumn, type: 'date' }]
 }
 
 function cellOf(value: unknown, type: string, nowMs: number): unknown {

@@ -1,8 +1,8 @@
 /** Roles, their bindings, and leases. */
 import type { KubeObject } from '../../../kube/client.ts'
-import { type FieldProblem, forbidden, invalid, notSupported, required } from '../field-problem.ts'
+import { type FieldProblem, invalid, notSupported, required } from '../field-problem.ts'
 import { labelRequirementProblems } from '../identity/review-selectors.ts'
-import { equal, isTree, numberAt, type Tree, textAt, textMapAt, textsAt, treeAt, treesAt } from '../tree.ts'
+import { equal, isTree, listAt, numberAt, type Tree, textAt, textMapAt, textsAt, treeAt, treesAt } from '../tree.ts'
 import type { BuiltInKind } from './built-in.ts'
 import { ageColumn, column, nameColumn, textColumn } from './columns.ts'
 import { labelProblems } from './metadata-rules.ts'
@@ -23,6 +23,8 @@ export const rbacKinds: readonly BuiltInKind[] = [
     kind: 'Role',
     type: 'rbac.Role',
     columns: [nameColumn, createdColumn],
+    emptyTable: 'null',
+    fillDefaults: fillRules,
     validate: (role) => rulesProblems(role, true),
   },
   {
@@ -32,6 +34,8 @@ export const rbacKinds: readonly BuiltInKind[] = [
     type: 'rbac.ClusterRole',
     namespaced: false,
     columns: [nameColumn, createdColumn],
+    emptyTable: 'null',
+    fillDefaults: fillRules,
     validate: (role) => [...rulesProblems(role, false), ...aggregationProblems(role)],
   },
   {
@@ -54,6 +58,11 @@ export const rbacKinds: readonly BuiltInKind[] = [
     validate: (binding, before) => bindingProblems(binding, before, ['ClusterRole']),
   },
 ]
+
+/** To Go an empty list of rules is none. */
+function fillRules(role: KubeObject): void {
+  if (listAt(role, 'rules').length === 0) role['rules'] = null
+}
 
 function bindingColumns() {
   const role = column('Role', 'string', (b) => `${textAt(b, 'roleRef', 'kind')}/${textAt(b, 'roleRef', 'name')}`)
@@ -180,12 +189,17 @@ export const leaseKind: BuiltInKind = {
   type: 'coordination.Lease',
   unconditionalUpdate: false,
   createOnUpdate: true,
-  // A field of a feature that is off by default (CoordinatedLeaderElection).
-  fillDefaults: (lease) => {
-    delete treeAt(lease, 'spec')?.['strategy']
-  },
+  prepareCreate: dropElection,
+  prepareUpdate: dropElection,
   validate: leaseProblems,
   columns: [nameColumn, textColumn('Holder', 'spec', 'holderIdentity'), ageColumn],
+}
+
+/** Fields of a feature that is off by default (CoordinatedLeaderElection). Who sent them owns them all the same. */
+function dropElection(lease: KubeObject): void {
+  const spec = treeAt(lease, 'spec')
+  delete spec?.['strategy']
+  delete spec?.['preferredHolder']
 }
 
 function leaseProblems(lease: KubeObject): FieldProblem[] {
@@ -196,7 +210,5 @@ function leaseProblems(lease: KubeObject): FieldProblem[] {
     out.push(invalid('spec.leaseDurationSeconds', seconds, 'must be greater than 0'))
   if (transitions !== undefined && transitions < 0)
     out.push(invalid('spec.leaseTransitions', transitions, 'must be greater than or equal to 0'))
-  if (textAt(lease, 'spec', 'preferredHolder'))
-    out.push(forbidden('spec.preferredHolder', 'may only be specified if `strategy` is defined'))
   return out
 }

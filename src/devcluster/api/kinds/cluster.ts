@@ -104,9 +104,10 @@ export const serviceAccountKind: BuiltInKind = {
   prepareUpdate: nameOnly,
   shortNames: ['sa'],
   answersDeleted: true,
-  warningsOf: (account) => {
+  warningsOf: (account, before) => {
     const annotation = 'kubernetes.io/enforce-mountable-secrets'
-    return account.metadata.annotations?.[annotation] === undefined
+    const known = before?.metadata.annotations?.[annotation] !== undefined
+    return known || account.metadata.annotations?.[annotation] === undefined
       ? []
       : [
           `metadata.annotations[${annotation}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`,

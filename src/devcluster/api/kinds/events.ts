@@ -5,25 +5,26 @@ import type { Column } from '../resource.ts'
 import { at, equal, numberAt, textAt, treeAt } from '../tree.ts'
 import type { BuiltInKind } from './built-in.ts'
 import { age, column, nameColumn } from './columns.ts'
+import { standardNameProblems } from './metadata-rules.ts'
 import { pathSegmentProblem, qualifiedNameProblems } from './names.ts'
 
 export const eventCollection = 'events'
 /** As kube-apiserver's --event-ttl. */
 export const eventLifetimeMs = 3_600_000
 
+const firstSeen = (event: KubeObject) =>
+  at(event, 'firstTimestamp') ?? at(event, 'deprecatedFirstTimestamp') ?? at(event, 'eventTime')
 const lastSeen = (event: KubeObject) =>
-  at(event, 'series', 'lastObservedTime') ??
-  at(event, 'lastTimestamp') ??
-  at(event, 'deprecatedLastTimestamp') ??
-  at(event, 'eventTime') ??
-  event.metadata.creationTimestamp
+  treeAt(event, 'series')
+    ? at(event, 'series', 'lastObservedTime')
+    : (at(event, 'lastTimestamp') ?? at(event, 'deprecatedLastTimestamp') ?? firstSeen(event))
 
 const subjectOf = (event: KubeObject) => at(event, 'involvedObject') ?? at(event, 'regarding')
 const source = (event: KubeObject) => {
   const old = at(event, 'source') ?? at(event, 'deprecatedSource')
   const component =
-    textAt(old, 'component') ?? textAt(event, 'reportingComponent') ?? textAt(event, 'reportingController')
-  const host = textAt(old, 'host')
+    textAt(old, 'component') || textAt(event, 'reportingComponent') || textAt(event, 'reportingController')
+  const host = textAt(old, 'host') || textAt(event, 'reportingInstance')
   return host ? `${component ?? ''}, ${host}` : (component ?? '')
 }
 const count = (event: KubeObject) =>
@@ -35,12 +36,13 @@ const eventColumns: readonly Column[] = [
   column('Reason', 'string', (event) => textAt(event, 'reason') ?? ''),
   column('Object', 'string', (event) => {
     const subject = subjectOf(event)
-    return `${(textAt(subject, 'kind') ?? '').toLowerCase()}/${textAt(subject, 'name') ?? ''}`
+    const name = textAt(subject, 'name')
+    return `${(textAt(subject, 'kind') ?? '').toLowerCase()}${name ? `/${name}` : ''}`
   }),
   column('Subobject', 'string', (event) => textAt(subjectOf(event), 'fieldPath') ?? '', 1),
   column('Source', 'string', source, 1),
   column('Message', 'string', (event) => (textAt(event, 'message') ?? textAt(event, 'note') ?? '').trim()),
-  column('First Seen', 'string', (event, nowMs) => age(at(event, 'firstTimestamp') ?? lastSeen(event), nowMs), 1),
+  column('First Seen', 'string', (event, nowMs) => age(firstSeen(event), nowMs), 1),
   column('Count', 'string', count, 1),
   { ...nameColumn, priority: 1 },
 ]
@@ -65,7 +67,8 @@ export const eventKind: BuiltInKind = {
   columns: eventColumns,
   selectableFields: selectable('involvedObject', 'reportingComponent', 'source'),
   fieldValue: (event, field) => (field === 'source' ? source(event) : String(at(event, ...field.split('.')) ?? '')),
-  validate: (event) => legacyProblems(event, 'v1'),
+  validateFirst: { problems: (event) => legacyProblems(event, 'v1'), alone: true },
+  validate: (event, before) => (before ? legacyProblems(event, 'v1') : []),
 }
 
 export const newEventKind: BuiltInKind = {
@@ -80,10 +83,11 @@ export const newEventKind: BuiltInKind = {
   errorGroup: '',
   columns: eventColumns,
   selectableFields: selectable('regarding', 'reportingController'),
+  validateFirst: { problems: (event) => legacyProblems(rename(event, 'v1', false), 'events.k8s.io/v1'), alone: false },
   validate: (event, before) => {
     const old = rename(event, 'v1', false)
-    const legacy = legacyProblems(old, 'events.k8s.io/v1')
-    return [...legacy, ...(before ? changeProblems(old, rename(before, 'v1', false)) : newProblems(old))]
+    if (!before) return newProblems(old)
+    return [...legacyProblems(old, 'events.k8s.io/v1'), ...changeProblems(old, rename(before, 'v1', false))]
   },
   toStored: (event) => rename(event, 'v1', false),
   fromStored: (event) => rename(event, 'events.k8s.io/v1', true),
@@ -123,10 +127,17 @@ function reportProblems(event: KubeObject, apiVersion: 'v1' | 'events.k8s.io/v1'
   ]
 }
 
+/** events.k8s.io holds them to the rule of the core's kinds. */
+const finalizerProblems = (event: KubeObject): FieldProblem[] =>
+  (event.metadata.finalizers ?? []).flatMap((finalizer, index) =>
+    standardNameProblems(finalizer, `metadata.finalizers[${index}]`),
+  )
+
 function newProblems(event: KubeObject): FieldProblem[] {
   const type = textAt(event, 'type') ?? ''
   const unset = (field: string, value: unknown) => (value ? [invalid(field, '', 'needs to be unset')] : [])
   return [
+    ...finalizerProblems(event),
     ...seriesProblems(event),
     ...(textAt(event, 'eventTime') ? [] : [required('eventTime')]),
     ...(type === 'Normal' || type === 'Warning' ? [] : [invalid('type', '', `has invalid value: ${type}`)]),
@@ -150,13 +161,21 @@ const frozenFields = [
   ...['eventTime', 'action', 'related', 'reportingComponent', 'reportingInstance'],
 ]
 
+const frozenTexts: ReadonlySet<string> = new Set([
+  ...['reason', 'message', 'type', 'action', 'reportingComponent', 'reportingInstance'],
+])
+
 /** Only the series of an event goes on. */
 function changeProblems(event: KubeObject, before: KubeObject): FieldProblem[] {
-  const changed = frozenFields.filter((field) => !equal(event[field] ?? null, before[field] ?? null))
+  // To Go what is not there is empty.
+  const valueIn = (object: KubeObject, field: string) =>
+    object[field] ?? (frozenTexts.has(field) ? '' : field === 'count' ? 0 : null)
+  const changed = frozenFields.filter((field) => !equal(valueIn(event, field), valueIn(before, field)))
   const shown = (field: string) => (field === 'reportingComponent' ? 'reportingController' : field)
   return [
+    ...finalizerProblems(event),
     ...(equal(event['series'], before['series']) ? [] : seriesProblems(event)),
-    ...changed.map((field) => immutable(shown(field), event[field])),
+    ...changed.map((field) => immutable(shown(field), valueIn(event, field))),
   ]
 }
 
@@ -178,5 +197,8 @@ function rename(event: KubeObject, apiVersion: string, toNew: boolean): KubeObje
     delete out[from]
     if (event[from] !== undefined) out[to] = event[from]
   }
+  // The new group leaves out what is empty.
+  if (toNew)
+    for (const member of ['reportingController', 'reportingInstance']) if (out[member] === '') delete out[member]
   return out
 }

@@ -2,21 +2,26 @@
 import type { KubeObject } from '../../../kube/client.ts'
 import { type FieldProblem, forbidden, immutable, invalid, required, tooLong } from '../field-problem.ts'
 import type { Resource } from '../resource.ts'
-import { labelValueProblems, qualifiedNameProblems } from './names.ts'
+import { labelValueProblems, pathSegmentProblem, qualifiedNameProblems } from './names.ts'
 
 const maxAnnotationBytes = 256 * 1024
 
 /** Finalizers without a domain that are Kubernetes' own. */
 const standardFinalizers = ['kubernetes', 'orphan', 'foregroundDeletion']
 
-export function metadataProblems(resource: Resource, object: KubeObject): FieldProblem[] {
+const lenientGroups = ['apps', 'batch', 'coordination.k8s.io', 'events.k8s.io', 'apiextensions.k8s.io']
+const isLenient = ({ group, plural }: Resource) => lenientGroups.includes(group) || plural === 'services'
+
+export function metadataProblems(resource: Resource, object: KubeObject, isUpdate = false): FieldProblem[] {
   const { metadata } = object
+  // Of what is there already these look at the name no more: it fits into a path.
+  const nameProblem = isUpdate && isLenient(resource) ? pathSegmentProblem : resource.nameProblem
   const out: FieldProblem[] = []
   const { name = '', generateName = '' } = metadata
-  const prefixProblem = generateName === '' ? undefined : resource.nameProblem(maskTrailingDash(generateName))
+  const prefixProblem = generateName === '' ? undefined : nameProblem(maskTrailingDash(generateName))
   if (prefixProblem) out.push(invalid('metadata.generateName', generateName, prefixProblem))
   if (name === '') out.push(required('metadata.name', 'name or generateName is required'))
-  const problem = name === '' ? undefined : resource.nameProblem(name)
+  const problem = name === '' ? undefined : nameProblem(name)
   if (problem) out.push(invalid('metadata.name', name, problem))
   if (resource.namespaced && !metadata.namespace) out.push(required('metadata.namespace'))
   if (!resource.namespaced && metadata.namespace) out.push(forbidden('metadata.namespace', 'not allowed on this type'))
@@ -25,7 +30,7 @@ export function metadataProblems(resource: Resource, object: KubeObject): FieldP
   out.push(...labelProblems(metadata.labels, 'metadata.labels'))
   out.push(...annotationProblems(metadata.annotations, 'metadata.annotations'))
   out.push(...ownerProblems(object))
-  out.push(...finalizerProblems(resource, metadata.finalizers ?? []))
+  out.push(...finalizerProblems(metadata.finalizers ?? []))
   return out
 }
 
@@ -33,27 +38,34 @@ export function metadataProblems(resource: Resource, object: KubeObject): FieldP
 const maskTrailingDash = (prefix: string) =>
   prefix.length > 1 && prefix.endsWith('-') ? `${prefix.slice(0, -2)}a` : prefix
 
-function finalizerProblems(resource: Resource, finalizers: readonly string[]): FieldProblem[] {
+function finalizerProblems(finalizers: readonly string[]): FieldProblem[] {
   const field = 'metadata.finalizers'
   const out = finalizers.flatMap((finalizer) =>
     qualifiedNameProblems(finalizer).map((why) => invalid(field, finalizer, why)),
   )
   if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion'))
     out.push(invalid(field, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'))
-  // The other groups' kinds, and events, take them.
-  if ((resource.group !== '' && resource.group !== 'apps') || resource.kind === 'Event') return out
-  for (const [index, finalizer] of finalizers.entries())
-    out.push(...unqualifiedProblems(finalizer, `${field}[${index}]`))
   return out
+}
+
+/** The other groups' kinds, and events, take any. */
+const strictGroups = ['', 'apps', 'batch', 'rbac.authorization.k8s.io']
+
+/** What a kind's own rules begin with: without a domain a finalizer must be one of Kubernetes. */
+export function standardFinalizerProblems(resource: Resource, { metadata }: KubeObject): FieldProblem[] {
+  if (!strictGroups.includes(resource.group) || resource.kind === 'Event') return []
+  return (metadata.finalizers ?? []).flatMap((finalizer, index) =>
+    standardNameProblems(finalizer, `metadata.finalizers[${index}]`),
+  )
 }
 
 /** Of a finalizer in a namespace's spec. */
 export function finalizerNameProblems(finalizer: string, field: string): FieldProblem[] {
   const wrong = qualifiedNameProblems(finalizer).map((why) => invalid(field, finalizer, why))
-  return [...wrong, ...unqualifiedProblems(finalizer, field)]
+  return [...wrong, ...standardNameProblems(finalizer, field)]
 }
 
-function unqualifiedProblems(finalizer: string, field: string): FieldProblem[] {
+export function standardNameProblems(finalizer: string, field: string): FieldProblem[] {
   if (finalizer.includes('/') || standardFinalizers.includes(finalizer)) return []
   return [invalid(field, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')]
 }
@@ -110,12 +122,10 @@ function ownerProblems(object: KubeObject): FieldProblem[] {
 /** Of an update; what the server sets itself has been put back before. */
 export function metadataUpdateProblems(object: KubeObject, before: KubeObject): FieldProblem[] {
   const out: FieldProblem[] = []
-  for (const member of ['deletionTimestamp', 'deletionGracePeriodSeconds'] as const)
-    if (object.metadata[member] !== before.metadata[member])
-      out.push(immutable(`metadata.${member}`, object.metadata[member]))
   if (before.metadata.deletionTimestamp) {
     const known = before.metadata.finalizers ?? []
-    const added = (object.metadata.finalizers ?? []).filter((finalizer) => !known.includes(finalizer))
+    const asked = new Set(object.metadata.finalizers ?? [])
+    const added = [...asked].filter((finalizer) => !known.includes(finalizer)).sort()
     if (added.length > 0)
       out.push(
         forbidden(
@@ -124,5 +134,8 @@ export function metadataUpdateProblems(object: KubeObject, before: KubeObject): 
         ),
       )
   }
+  for (const member of ['uid', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const)
+    if (object.metadata[member] !== before.metadata[member])
+      out.push(immutable(`metadata.${member}`, object.metadata[member]))
   return out
 }

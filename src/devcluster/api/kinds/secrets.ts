@@ -33,13 +33,11 @@ export const secretKind: BuiltInKind = {
     if (Object.keys(data).length > 0) secret['data'] = data
   },
   warningsOf: pairWarnings,
-  validate: (secret, before) => [
-    ...keyProblems(secret, 'data'),
-    ...sizeProblems(secret, ['data']),
-    ...typeProblems(secret),
-    ...(before && textAt(before, 'type') !== textAt(secret, 'type') ? [immutable('type', secret['type'])] : []),
-    ...(before ? frozenProblems(secret, before, ['data']) : []),
+  validateChange: (secret, before) => [
+    ...(textAt(before, 'type') === textAt(secret, 'type') ? [] : [immutable('type', secret['type'])]),
+    ...frozenProblems(secret, before, ['data']),
   ],
+  validate: (secret) => [...keyProblems(secret, 'data'), ...sizeProblems(secret, ['data']), ...typeProblems(secret)],
 }
 
 export const configMapKind: BuiltInKind = {
@@ -54,15 +52,15 @@ export const configMapKind: BuiltInKind = {
     column('Data', 'string', (map) => Object.keys({ ...treeAt(map, 'data'), ...treeAt(map, 'binaryData') }).length),
     ageColumn,
   ],
-  validate: (map, before) => {
+  validateChange: (map, before) => frozenProblems(map, before, ['data', 'binaryData']),
+  validate: (map) => {
     const binary = treeAt(map, 'binaryData') ?? {}
     const twice = Object.keys(treeAt(map, 'data') ?? {}).filter((key) => Object.hasOwn(binary, key))
     return [
       ...keyProblems(map, 'data'),
-      ...keyProblems(map, 'binaryData'),
       ...twice.map((key) => invalid(`data[${key}]`, key, 'duplicate of key present in binaryData')),
+      ...keyProblems(map, 'binaryData'),
       ...sizeProblems(map, ['data', 'binaryData']),
-      ...(before ? frozenProblems(map, before, ['data', 'binaryData']) : []),
     ]
   },
 }

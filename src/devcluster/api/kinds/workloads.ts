@@ -7,6 +7,7 @@ import { at, ensureTree, equal, isTree, numberAt, setDefault, type Tree, textAt,
 import type { BuiltInKind } from './built-in.ts'
 import { ageColumn, column, countColumn, nameColumn, templateColumns } from './columns.ts'
 import { fillPodSpec } from './pods/pod-defaults.ts'
+import { templateWarnings } from './pods/pod-warnings.ts'
 import { labelSelectorProblems } from './templates/label-selector-rules.ts'
 import { podTemplateProblems } from './templates/pod-template-rules.ts'
 
@@ -18,8 +19,8 @@ const scale = {
 const deploymentColumns: readonly Column[] = [
   nameColumn,
   column('Ready', 'string', (d) => `${at(d, 'status', 'readyReplicas') ?? 0}/${at(d, 'spec', 'replicas') ?? 0}`),
-  countColumn('Up-to-date', 'status', 'updatedReplicas'),
-  countColumn('Available', 'status', 'availableReplicas'),
+  { ...countColumn('Up-to-date', 'status', 'updatedReplicas'), type: 'string' },
+  { ...countColumn('Available', 'status', 'availableReplicas'), type: 'string' },
   ageColumn,
   ...templateColumns,
 ]
@@ -77,6 +78,7 @@ export const deploymentKind: BuiltInKind = {
     ...deadlineProblems(object),
     ...selectorChangeProblems(object, before),
   ],
+  warningsOf: (object, before) => templateWarnings(object, before, ['spec', 'template']),
   validateStatus: (object, before) => [
     ...notNegative(object, 'status', 'observedGeneration', ...deploymentCounters, 'collisionCount'),
     ...counterProblems(object, ['updatedReplicas', 'readyReplicas', 'availableReplicas']),
@@ -108,8 +110,10 @@ export const replicaSetKind: BuiltInKind = {
     ...controllerProblems(object),
     ...selectorChangeProblems(object, before),
   ],
+  warningsOf: (object, before) => templateWarnings(object, before, ['spec', 'template']),
   validateStatus: (object) => [
     ...notNegative(object, 'status', 'replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'),
+    ...notNegative(object, 'status', 'observedGeneration'),
     ...counterProblems(object, ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas']),
   ],
 }
@@ -126,7 +130,7 @@ function controllerProblems(object: KubeObject): FieldProblem[] {
   const template = at(spec, 'template')
   // A nil selector matches nothing, so the labels never fit it: the API server reports both.
   const requirements = readLabelSelector(selector)
-  if (isTree(selector) && requirements === undefined) {
+  if (isTree(selector) && labelSelectorProblems(selector, '').length > 0) {
     out.push(invalid('spec.selector', selector, 'invalid label selector'))
     return out
   }
@@ -234,6 +238,7 @@ function counterProblems(object: KubeObject, members: readonly string[]): FieldP
 
 function collisionProblems(object: KubeObject, before: KubeObject): FieldProblem[] {
   const count = numberAt(object, 'status', 'collisionCount') ?? 0
-  if (count >= (numberAt(before, 'status', 'collisionCount') ?? 0)) return []
+  const known = numberAt(before, 'status', 'collisionCount')
+  if (known === undefined || count >= known) return []
   return [invalid('status.collisionCount', count, 'cannot be decremented')]
 }

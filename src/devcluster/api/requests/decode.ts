@@ -2,7 +2,7 @@
 import type { KubeObject } from '../../../kube/client.ts'
 import { groupVersionOf, isKubeObject, type Resource } from '../resource.ts'
 import { writeZeros } from '../shapes/zero-values.ts'
-import { badRequest } from '../status.ts'
+import { badRequest, type StatusError } from '../status.ts'
 import { isTree, type Tree } from '../tree.ts'
 import type { FieldValidation } from './context.ts'
 
@@ -18,8 +18,8 @@ export function decodeDocument(resource: Resource, document: Tree, options: Deco
   const object = structuredClone(document)
   checkKind(resource, object)
   // Of a built-in kind another type than an object is found by its shape.
-  if (resource.custom ? !isTree(object['metadata']) : object['metadata'] === undefined || object['metadata'] === null)
-    object['metadata'] = {}
+  if (object['metadata'] === undefined || object['metadata'] === null) object['metadata'] = {}
+  else if (resource.custom && !isTree(object['metadata'])) throw unreadableMetadata(resource, object['metadata'])
   if (!resource.custom) keepForgetting(object)
   const { unknown, wrongTypes } = resource.decode(object)
   if (wrongTypes.length > 0)
@@ -34,6 +34,12 @@ export function decodeDocument(resource: Resource, document: Tree, options: Deco
   if (options.validation === 'Warn') for (const problem of problems) options.warnings.push(problem)
   if (!isKubeObject(object)) throw badRequest(`Object 'Kind' is missing in '${JSON.stringify(document)}'`)
   return object
+}
+
+function unreadableMetadata({ kind, version }: Resource, found: unknown): StatusError {
+  const type = Array.isArray(found) ? 'array' : typeof found === 'boolean' ? 'bool' : typeof found
+  const why = `json: cannot unmarshal ${type} into Go value of type v1.ObjectMeta`
+  return badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`)
 }
 
 /** Again after admission or a patch: what others wrote is held against the kind too. */

@@ -6,28 +6,42 @@ import type { Access } from '../identity/authorizer.ts'
 import { asksWatch } from '../identity/request-access.ts'
 import type { TokenRequests } from '../identity/token-request.ts'
 import type { User } from '../identity/user.ts'
-import { applyMergePatch } from '../patch/merge-patch.ts'
 import { externalOf } from '../resource.ts'
-import { badRequest, conflict, methodNotAllowed, notFound, StatusError, unknownResource } from '../status.ts'
+import {
+  badRequest,
+  conflict,
+  methodNotAllowed,
+  notFound,
+  StatusError,
+  staleVersion,
+  unknownResource,
+} from '../status.ts'
 import type { ObjectStore } from '../store/object-store.ts'
-import { textAt } from '../tree.ts'
+import { type Tree, textAt } from '../tree.ts'
 import { type ApiResponse, jsonResponse } from '../wire.ts'
-import { mediaTypeOf, parseJson, readObject } from './body.ts'
+import { mediaTypeOf, readObject } from './body.ts'
 import { fieldValidationOf, isDryRun, managerOf, type RequestContext } from './context.ts'
 import { checkPlace, decodeDocument } from './decode.ts'
-import { deleteOptionsOf } from './deletion/delete-options.ts'
-import type { ObjectRemover } from './deletion/object-remover.ts'
+import { type DeleteOptions, deleteOptionsOf } from './deletion/delete-options.ts'
+import { checkPreconditions, type ObjectRemover } from './deletion/object-remover.ts'
 import { repetitions } from './duplicate-fields.ts'
-import { type ObjectWriter, timestamp, type WriteRequest } from './object-writer.ts'
-import { patchObject } from './patching/patch-request.ts'
+import { namedNoVersion, type ObjectWriter, timestamp, type WriteRequest } from './object-writer.ts'
+import { patchObject, patchReader } from './patching/patch-request.ts'
 import { type KubeletCall, podLogs } from './pod-logs.ts'
-import { bindPod } from './pods/binding.ts'
+import { bindPod, checkBinding } from './pods/binding.ts'
 import { evictionOptions, markEvicted, refuseOtherKind } from './pods/eviction.ts'
 import { listObjects } from './reading/list-objects.ts'
-import { parseVersion, readListOptions, tooLargeVersion, unreadableVersion } from './reading/list-options.ts'
+import {
+  parseVersion,
+  readListOptions,
+  tooLargeVersion,
+  unreadableVersion,
+  versionWords,
+} from './reading/list-options.ts'
 import { answerForm, presenterFor } from './reading/presenter.ts'
 import { watchObjects } from './reading/watch-objects.ts'
-import { applyScale, scaleOf } from './scale.ts'
+import { applyScale, scaleKind, scaleOf } from './scale.ts'
+import { otherUid } from './storage-key.ts'
 import { checkWriteOptions } from './write-options.ts'
 
 export interface ObjectEndpointOptions {
@@ -99,11 +113,19 @@ export class ObjectEndpoint {
 
   async #get(context: RequestContext): Promise<ApiResponse> {
     const presenter = this.#presenter(context)
-    const asked = context.query.get('resourceVersion') ?? ''
+    this.#checkVersion(context)
+    return jsonResponse(200, presenter.one(externalOf(context.resource, this.#existing(context))))
+  }
+
+  /** Whether the state that was asked for can be shown. */
+  #checkVersion({ query, resource }: RequestContext): void {
+    const asked = query.get('resourceVersion') ?? ''
     const version = asked === '' ? 0 : parseVersion(asked)
+    // Events have no cache in front of the storage, which says it so.
+    if (version === undefined && resource.collection === 'events')
+      throw badRequest(`invalid resource version: ${versionWords(asked)}`)
     if (version === undefined) throw unreadableVersion(asked)
     if (version > this.#options.store.version) throw tooLargeVersion(version, this.#options.store.version)
-    return jsonResponse(200, presenter.one(externalOf(context.resource, this.#existing(context))))
   }
 
   #writeRequest(context: RequestContext): WriteRequest {
@@ -130,6 +152,10 @@ export class ObjectEndpoint {
 
   async #post(context: RequestContext): Promise<ApiResponse> {
     const object = await this.#decoded(context, 'CreateOptions')
+    // What makes an object by PUT or by an apply keeps them.
+    const { deletionTimestamp: _, deletionGracePeriodSeconds: __, ...metadata } = object.metadata
+    delete (metadata as Tree)['selfLink']
+    object.metadata = metadata
     context.resource.fillDefaults?.(object)
     const created = await this.#options.writer.create(this.#writeRequest(context), object)
     return jsonResponse(201, this.#presenter(context).one(created))
@@ -146,12 +172,16 @@ export class ObjectEndpoint {
     checkPlace(object, namespace, name)
     if (resource.createOnUpdate && !subresource && !this.#options.store.get(resource.collection, namespace, name)) {
       const { group, plural } = resource
+      const request = this.#writeRequest(context)
+      const { resourceVersion = '' } = object.metadata
+      if (object.metadata.uid) throw otherUid(request, object.metadata.uid, undefined)
+      if (!/^\d*$/.test(resourceVersion)) throw namedNoVersion(resourceVersion)
       // Who may only change things must not make them this way.
       this.#options.authorize(user, { verb: 'create', group, resource: plural, subresource, namespace, name })
       resource.fillDefaults?.(object)
       // Of what is not there any version may be named.
       delete object.metadata.resourceVersion
-      return jsonResponse(201, presenter.one(await this.#options.writer.create(this.#writeRequest(context), object)))
+      return jsonResponse(201, presenter.one(await this.#options.writer.create(request, object)))
     }
     const updated = await this.#options.writer.update(this.#writeRequest(context), {
       version: 'required',
@@ -168,6 +198,7 @@ export class ObjectEndpoint {
   async #delete(context: RequestContext): Promise<ApiResponse> {
     const { resource, namespace, name = '', user, warnings } = context
     const options = await deleteOptionsOf(context, () => readBody(context, 'DeleteOptions'))
+    warnOfDependents(context, options)
     const { gone, object } = await this.#options.remover.remove({ resource, namespace, name, user, warnings, options })
     // An old client that asked not to orphan is told that the rest takes its time.
     const status = !gone && options.orphanDependents === false ? 202 : 200
@@ -185,6 +216,7 @@ export class ObjectEndpoint {
     const { resource, user, warnings } = context
     const { filter } = readListOptions(context)
     const options = await deleteOptionsOf(context, () => readBody(context, 'DeleteOptions'))
+    warnOfDependents(context, options)
     const version = String(this.#options.store.version)
     const found = this.#options.store.list(resource.collection).map((stored) => externalOf(resource, stored))
     // They are answered as they were found.
@@ -221,23 +253,31 @@ export class ObjectEndpoint {
   async #scale(method: string, context: RequestContext): Promise<ApiResponse> {
     const paths = context.resource.subresources.scale
     if (!paths) throw methodNotAllowed()
+    if (method === 'GET') this.#checkVersion(context)
     if (method === 'GET')
       return jsonResponse(200, scaleOf(externalOf(context.resource, this.#existing(context)), paths))
     if (method !== 'PUT' && method !== 'PATCH') throw methodNotAllowed()
-    const body = parseJson(context.body, 'Scale')
     const request = { ...this.#writeRequest(context), subresource: undefined }
+    const inside = { ...context, resource: scaleKind(context.resource) }
+    let read: (before: KubeObject) => Tree
+    if (method === 'PATCH') read = patchReader(inside)
+    else {
+      const sent = await this.#decoded(inside, 'UpdateOptions')
+      checkPlace(sent, context.namespace, context.name)
+      read = () => sent
+    }
     const updated = await this.#options.writer.update(request, {
       version: 'optional',
       build: (before) => {
-        const scale = method === 'PUT' ? body : applyMergePatch(scaleOf(before, paths), body)
+        const scale = read(scaleOf(before, paths))
+        const uid = textAt(scale, 'metadata', 'uid')
+        if (uid && uid !== before.metadata.uid) throw otherUid(request, uid, before)
+        const version = before.metadata.resourceVersion
+        const scaled = applyScale(before, scale, paths)
         const asked = textAt(scale, 'metadata', 'resourceVersion')
-        if (asked && asked !== before.metadata.resourceVersion)
-          throw conflict(
-            context.resource,
-            context.name ?? '',
-            'the object has been modified; please apply your changes to the latest version and try again',
-          )
-        return applyScale(before, scale, paths)
+        if (asked && asked !== '0' && asked !== version)
+          throw conflict(context.resource, context.name ?? '', staleVersion)
+        return scaled
       },
     })
     return jsonResponse(200, scaleOf(updated, paths))
@@ -246,6 +286,7 @@ export class ObjectEndpoint {
   /** The scheduler's only write: a pod gets its node, once. */
   async #bind(context: RequestContext): Promise<ApiResponse> {
     const body = await readBody(context, 'Binding')
+    checkBinding(body)
     const nowText = timestamp(this.#options.clock.now())
     bindPod({ store: this.#options.store, nowText, dryRun: isDryRun(context.query) }, this.#existing(context), body)
     return jsonResponse(201, succeeded)
@@ -257,6 +298,7 @@ export class ObjectEndpoint {
     refuseOtherKind(body)
     const options = evictionOptions(body, name, isDryRun(context.query))
     const pod = this.#existing(context)
+    checkPreconditions(resource, pod, options)
     if (!options.dryRun) markEvicted(this.#options.store, pod, timestamp(this.#options.clock.now()))
     await this.#options.remover.remove({ resource, namespace, name, user, warnings, options })
     return jsonResponse(201, succeeded)
@@ -266,6 +308,11 @@ export class ObjectEndpoint {
 const succeeded = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }
 
 const readBody = (context: RequestContext, kind: string) => readObject(context.body, context.headers, kind)
+
+function warnOfDependents({ resource, warnings }: RequestContext, options: DeleteOptions): void {
+  const unsaid = options.propagationPolicy === undefined && options.orphanDependents === undefined
+  if (unsaid && resource.deletionWarning) warnings.push(resource.deletionWarning)
+}
 
 function unlessGone(error: unknown): void {
   if (!(error instanceof StatusError) || error.code !== 404) throw error

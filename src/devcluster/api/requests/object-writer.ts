@@ -3,9 +3,9 @@ import type { KubeObject, ManagedFieldsEntry } from '../../../kube/client.ts'
 import type { Clock } from '../../../lib/clock.ts'
 import { type RandomBytes, uuid } from '../../../lib/random.ts'
 import type { Admission } from '../admission/admission.ts'
-import { type FieldProblem, immutable, invalid } from '../field-problem.ts'
+import { type FieldProblem, invalid } from '../field-problem.ts'
 import type { User } from '../identity/user.ts'
-import { metadataProblems, metadataUpdateProblems } from '../kinds/metadata-rules.ts'
+import { metadataProblems, metadataUpdateProblems, standardFinalizerProblems } from '../kinds/metadata-rules.ts'
 import { keepTimes, recordUpdate } from '../patch/managed-fields.ts'
 import { externalOf, type Resource, storedOf } from '../resource.ts'
 import { writeZeros } from '../shapes/zero-values.ts'
@@ -14,6 +14,7 @@ import type { ObjectStore } from '../store/object-store.ts'
 import { at, equal, type Tree } from '../tree.ts'
 import { checkPlace, normalize } from './decode.ts'
 import { ownershipRules } from './ownership.ts'
+import { otherUid } from './storage-key.ts'
 
 export interface ObjectWriterOptions {
   readonly store: ObjectStore
@@ -37,8 +38,8 @@ export interface WriteRequest {
 export interface UpdatePlan {
   /** The new state of `before`, a private copy in the request's version. */
   build(before: KubeObject): Tree | Promise<Tree>
-  /** 'required': without a resourceVersion in it, the new state is refused unless the kind allows that (PUT). */
-  readonly version: 'optional' | 'required'
+  /** 'kept': as 'optional', but it must not get lost where the kind does not allow that (a patch). 'required': without a resourceVersion in it, the new state is refused unless the kind allows that (PUT). */
+  readonly version: 'optional' | 'required' | 'kept'
   /** Server-side apply decides ownership itself. */
   readonly managedFields?: () => ManagedFieldsEntry[] | undefined
 }
@@ -81,10 +82,16 @@ export class ObjectWriter {
       options: this.#options('CreateOptions', request),
     })
     const fresh = normalize(resource, admitted ?? object)
-    this.#prepareNew(resource, fresh)
-    const problems = [...metadataProblems(resource, fresh), ...(resource.validate?.(fresh, undefined) ?? [])]
-    this.#refuse(resource, fresh, problems)
-    request.warnings.push(...(resource.warningsOf?.(fresh) ?? []))
+    this.#prepareNew(request, fresh)
+    const first = resource.validateFirst?.problems(fresh) ?? []
+    if (resource.validateFirst?.alone) this.#refuse(resource, fresh, first)
+    this.#refuse(resource, fresh, [
+      ...first,
+      ...metadataProblems(resource, fresh),
+      ...standardFinalizerProblems(resource, fresh),
+      ...(resource.validate?.(fresh, undefined) ?? []),
+    ])
+    request.warnings.push(...(resource.warningsOf?.(fresh, undefined) ?? []))
     setOwners(fresh, owners)
     const { namespace, name = '' } = fresh.metadata
     await this.#admission.review?.({
@@ -99,22 +106,23 @@ export class ObjectWriter {
     // The API server does not take it for the client's fault.
     if (!request.dryRun && namesVersion(fresh))
       throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created')
-    if (this.#store.get(resource.collection, namespace, name)) throw alreadyExists(resource, name)
+    const taken = this.#store.get(resource.collection, namespace, name)
+    if (taken) throw takenName(resource, fresh, taken)
     if (request.dryRun) return fresh
     const stored = this.#store.put(resource.collection, storedOf(resource, fresh), undefined)
     if (!stored) throw alreadyExists(resource, name)
     return externalOf(resource, stored)
   }
 
-  #prepareNew(resource: Resource, object: KubeObject): void {
+  #prepareNew({ resource, dryRun }: WriteRequest, object: KubeObject): void {
     const { metadata } = object
     if (!metadata.name && metadata.generateName)
       // 63 is the longest name that every kind takes.
       metadata.name = metadata.generateName.slice(0, 58) + this.#suffix()
     metadata.uid = uuid(this.#random)
     metadata.creationTimestamp = timestamp(this.#clock.now())
-    for (const member of ['deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink'] as const)
-      delete (metadata as Tree)[member]
+    // Only what is not stored keeps it.
+    if (!dryRun) delete (metadata as Tree)['selfLink']
     delete metadata.managedFields
     if (resource.generation !== 'none') metadata.generation = 1
     if (resource.subresources.status && resource.subresources.statusOnCreate !== 'kept') delete object['status']
@@ -162,7 +170,7 @@ export class ObjectWriter {
     this.#isolate(request, after, before)
     this.#prepareChanged(request, after, before)
     this.#refuse(resource, after, this.#updateProblems(request, after, before))
-    request.warnings.push(...(resource.warningsOf?.(after) ?? []))
+    request.warnings.push(...(resource.warningsOf?.(after, before) ?? []))
     setOwners(after, owners)
     await this.#admission.review?.({
       ...request,
@@ -174,11 +182,16 @@ export class ObjectWriter {
       options: this.#options('UpdateOptions', request),
     })
     after.metadata.resourceVersion = before.metadata.resourceVersion
+    const goes = isOver(resource, after)
+    // Only what is not stored keeps it.
+    if (!request.dryRun && !goes) delete (after.metadata as Tree)['selfLink']
     const same = structuredClone(after)
     keepTimes(same, before)
-    if (equal(same, before)) return same
+    if (equal(same, before) && !goes) return same
     if (request.dryRun) return after
-    const written = this.#write(resource, stored, storedOf(resource, after))
+    // What ends is answered as it was sent.
+    if (goes && this.#store.remove(resource.collection, stored, storedOf(resource, after))) return after
+    const written = goes ? undefined : this.#store.put(resource.collection, storedOf(resource, after), stored)
     if (written) return externalOf(resource, written)
     if (asked) throw conflict(resource, name, staleVersion)
     return 'raced'
@@ -188,17 +201,16 @@ export class ObjectWriter {
   #checkPreconditions(request: WriteRequest, plan: UpdatePlan, built: KubeObject, before: KubeObject): boolean {
     const { resource, name = '' } = request
     const { uid, resourceVersion } = built.metadata
-    if (plan.version === 'required' && uid && uid !== before.metadata.uid)
-      throw conflict(resource, name, uidMismatch(resource, before, uid, before.metadata.uid ?? ''))
+    if (plan.version === 'required' && uid && uid !== before.metadata.uid) throw otherUid(request, uid, before)
     if (!resourceVersion || resourceVersion === '0') {
-      if (plan.version === 'required' && !resource.unconditionalUpdate)
+      if (plan.version !== 'optional' && !resource.unconditionalUpdate)
         // The API server names the resource here, where it names the kind elsewhere.
         throw invalidObject({ group: resource.group, kind: resource.plural }, name, [
           invalid('metadata.resourceVersion', 0, 'must be specified for an update'),
         ])
       return false
     }
-    if (!/^\d+$/.test(resourceVersion)) throw unreadableVersion(resourceVersion)
+    if (!/^\d+$/.test(resourceVersion)) throw namedNoVersion(resourceVersion)
     if (resourceVersion !== before.metadata.resourceVersion) throw conflict(resource, name, staleVersion)
     // A patch starts from the live object: its version is there without anyone having named it.
     return plan.version === 'required'
@@ -246,22 +258,13 @@ export class ObjectWriter {
   #updateProblems(request: WriteRequest, object: KubeObject, before: KubeObject): FieldProblem[] {
     const { resource } = request
     const rules = request.subresource === 'status' ? resource.validateStatus : resource.validate
-    const { uid } = object.metadata
     return [
-      ...metadataProblems(resource, object),
-      ...(uid === before.metadata.uid ? [] : [immutable('metadata.uid', uid)]),
+      ...metadataProblems(resource, object, true),
       ...metadataUpdateProblems(object, before),
+      ...standardFinalizerProblems(resource, object),
+      ...(request.subresource === 'status' ? [] : (resource.validateChange?.(object, before) ?? [])),
       ...(rules?.(object, before) ?? []),
     ]
-  }
-
-  /** A deletion that waited only for finalizers ends with the last of them. */
-  #write(resource: Resource, before: KubeObject, after: KubeObject): KubeObject | undefined {
-    const { deletionTimestamp, finalizers, deletionGracePeriodSeconds } = after.metadata
-    const waits =
-      (finalizers ?? []).length > 0 || (deletionGracePeriodSeconds ?? 0) > 0 || resource.collection === 'namespaces'
-    if (deletionTimestamp && !waits) return this.#store.remove(resource.collection, before, after)
-    return this.#store.put(resource.collection, after, before)
   }
 
   #refuse(resource: Resource, object: KubeObject, problems: readonly FieldProblem[]): void {
@@ -281,6 +284,20 @@ export class ObjectWriter {
       ...(request.dryRun ? { dryRun: ['All'] } : {}),
     }
   }
+}
+
+/** A deletion that waited only for finalizers ends with the last of them. */
+function isOver(resource: Resource, { metadata }: KubeObject): boolean {
+  const { deletionTimestamp, finalizers = [], deletionGracePeriodSeconds = 0 } = metadata
+  const waits = finalizers.length > 0 || deletionGracePeriodSeconds > 0 || resource.collection === 'namespaces'
+  return deletionTimestamp !== undefined && !waits
+}
+
+function takenName({ group, errorGroup = group, plural }: Resource, fresh: KubeObject, taken: KubeObject): StatusError {
+  const { name = '', generateName } = fresh.metadata
+  const ending = taken.metadata.deletionTimestamp !== undefined
+  const generated = Boolean(generateName)
+  return alreadyExists({ group: generated ? errorGroup : group, plural }, name, { ending, generated })
 }
 
 /** Metadata as written along with the status, but for what the kind leaves then. */
@@ -307,16 +324,10 @@ function changesGeneration(resource: Resource, object: KubeObject, before: KubeO
   return !equal(content(object), content(before))
 }
 
-/** In the words of the storage below a kube-apiserver. */
-function uidMismatch(resource: Resource, stored: KubeObject, asked: string, found: string): string {
-  const { namespace, name = '' } = stored.metadata
-  const place = [resource.group, resource.plural, namespace, name].filter((step) => step).join('/')
-  return `StorageError: invalid object, Code: 4, Key: /registry/${place}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${asked}, UID in object meta: ${found}`
-}
-
 const namesVersion = ({ metadata: { resourceVersion = '' } }: KubeObject) => Number.parseInt(resourceVersion, 10) > 0
 
-function unreadableVersion(version: string): StatusError {
+/** An object's version is not a number of ours. */
+export function namedNoVersion(version: string): StatusError {
   const message = `strconv.ParseUint: parsing ${JSON.stringify(version)}: invalid syntax`
   return new StatusError(500, '', message)
 }

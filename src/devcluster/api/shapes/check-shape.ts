@@ -14,8 +14,14 @@ export interface ShapeReport {
 
 export function checkShape(value: Tree, shape: Shape): ShapeReport {
   const report: ShapeReport = { unknown: [], wrongTypes: [] }
-  walk(value, shape, { shown: '', struct: structName(shape), member: '', path: '' }, report)
-  return report
+  const aborting: string[] = []
+  walk(value, shape, { shown: '', struct: structName(shape), member: '', path: '' }, { ...report, aborting })
+  // Of a type that reads itself Go reports the first fault at once, of all others when it is through.
+  return { ...report, wrongTypes: [...aborting, ...report.wrongTypes] }
+}
+
+interface Findings extends ShapeReport {
+  readonly aborting: string[]
 }
 
 interface Place extends GoPlace {
@@ -23,11 +29,10 @@ interface Place extends GoPlace {
   readonly shown: string
 }
 
-function walk(value: unknown, shape: Shape, place: Place, report: ShapeReport): void {
+function walk(value: unknown, shape: Shape, place: Place, report: Findings): void {
   if (value === null || value === undefined || shape.kind === 'any') return
   if (shape.kind === 'scalar') {
-    const problem = scalarProblem(value, shape, place)
-    if (problem !== undefined) report.wrongTypes.push(problem)
+    walkScalar(value, shape, place, report)
   } else if (shape.kind === 'list' && Array.isArray(value)) {
     for (const [index, item] of value.entries())
       if (item === null) value[index] = zeroItem(shape.of)
@@ -39,12 +44,18 @@ function walk(value: unknown, shape: Shape, place: Place, report: ShapeReport): 
   }
 }
 
+function walkScalar(value: unknown, shape: Extract<Shape, { kind: 'scalar' }>, place: Place, report: Findings): void {
+  const problem = scalarProblem(value, shape, place)
+  const readsItself = ['time', 'quantity', 'intOrText'].includes(shape.type)
+  if (problem !== undefined) (readsItself ? report.aborting : report.wrongTypes).push(problem)
+}
+
 function walkMember(
   value: Tree,
   member: string,
   shape: Extract<Shape, { kind: 'struct' | 'map' }>,
   place: Place,
-  report: ShapeReport,
+  report: Findings,
 ): void {
   const content = value[member]
   const shown = place.shown === '' ? member : `${place.shown}.${member}`
@@ -77,7 +88,7 @@ function scalarProblem(value: unknown, shape: Extract<Shape, { kind: 'scalar' }>
     case 'text':
       return ok(typeof value === 'string')
     case 'time':
-      return typeof value === 'string' ? timeProblem(value, place.member) : notText(value)
+      return typeof value === 'string' ? timeProblem(value, place.member) : wrongTypeWords(value, shape, place)
     case 'integer':
       return ok(fitsInteger(value, place.member))
     case 'number':
@@ -103,9 +114,6 @@ function bytesProblem(value: unknown, shape: Shape, place: Place): string | unde
 
 const isBytes = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((item) => Number.isInteger(item) && Number(item) >= 0 && Number(item) < 256)
-
-const notText = (value: unknown) =>
-  `json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value} into Go value of type string`
 
 function quantityProblem(value: unknown): string | undefined {
   if (canonicalQuantity(value) !== undefined) return undefined

@@ -2,9 +2,10 @@
 import type { KubeObject } from '../../../../kube/client.ts'
 import { type FieldProblem, invalid, notSupported, required } from '../../field-problem.ts'
 import type { Column } from '../../resource.ts'
-import { at, ensureTree, equal, listAt, numberAt, setDefault, textAt, treesAt } from '../../tree.ts'
+import { at, ensureTree, equal, listAt, numberAt, setDefault, textAt, treeAt, treesAt } from '../../tree.ts'
 import type { BuiltInKind } from '../built-in.ts'
 import { age, ageColumn, column, nameColumn, selectorText } from '../columns.ts'
+import { templateWarnings } from '../pods/pod-warnings.ts'
 import { scheduleProblem } from './cron-schedule.ts'
 import { fillTemplateOfJob } from './job.ts'
 import { jobSpecProblems } from './job-rules.ts'
@@ -54,12 +55,23 @@ export const cronJobKind: BuiltInKind = {
     setDefault(spec, 'failedJobsHistoryLimit', 1)
     ensureTree(spec, 'jobTemplate', 'metadata')
     fillTemplateOfJob(ensureTree(spec, 'jobTemplate', 'spec'))
+    // To Go an empty list of rules is none.
+    const policy = treeAt(spec, 'jobTemplate', 'spec', 'podFailurePolicy')
+    if (policy && listAt(policy, 'rules').length === 0) policy['rules'] = null
   },
   prepareCreate: (cronJob) => {
     cronJob['status'] = {}
   },
+  warningsOf: (cronJob, before) => [
+    ...templateWarnings(cronJob, before, ['spec', 'jobTemplate', 'spec', 'template']),
+    // Kubernetes says "spec" twice.
+    ...(before && textAt(cronJob, 'spec', 'schedule')?.includes('TZ') ? [zoneInScheduleWarning] : []),
+  ],
   validate: (cronJob, before) => [...specProblems(cronJob, before), ...(before ? [] : nameProblems(cronJob))],
 }
+
+const zoneInScheduleWarning =
+  'cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details'
 
 function nameProblems({ metadata: { name = '' } }: KubeObject): FieldProblem[] {
   return name.length > maxName ? [invalid('metadata.name', name, `must be no more than ${maxName} characters`)] : []

@@ -140,12 +140,16 @@ function criteriaProblems({ job, is, was, changed }: StatusChange): FieldProblem
   const finished = is('Complete') || is('Failed')
   const ended = finished && !(was('Complete') || was('Failed'))
   const terminating = numberAt(job, 'status', 'terminating') ?? 0
-  const ready = numberAt(job, 'status', 'ready') ?? 0
+  const ready = numberAt(job, 'status', 'ready')
   const met = is('SuccessCriteriaMet')
   const out: FieldProblem[] = []
   if ((ended || changed('terminating')) && finished && terminating > 0)
     out.push(invalid('status.terminating', terminating, 'terminating>0 is invalid for finished job'))
-  if ((changed('ready') || changed('active')) && ready > (numberAt(job, 'status', 'active') ?? 0))
+  if (
+    (changed('ready') || changed('active')) &&
+    ready !== undefined &&
+    ready > (numberAt(job, 'status', 'active') ?? 0)
+  )
     out.push(invalid('status.ready', ready, 'cannot set more ready pods than active'))
   if (met && is('Failed')) out.push(conditions('cannot set SuccessCriteriaMet=True and Failed=true conditions'))
   if (met && is('FailureTarget'))

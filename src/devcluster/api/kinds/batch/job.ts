@@ -16,6 +16,7 @@ import {
 import type { BuiltInKind } from '../built-in.ts'
 import { ageColumn, column, humanDuration, nameColumn, templateColumns } from '../columns.ts'
 import { fillPodSpec } from '../pods/pod-defaults.ts'
+import { templateWarnings } from '../pods/pod-warnings.ts'
 import { jobProblems, jobUpdateProblems } from './job-rules.ts'
 import { jobStatusProblems } from './job-status-rules.ts'
 
@@ -45,6 +46,8 @@ export const jobKind: BuiltInKind = {
   selectableFields: ['status.successful'],
   fieldValue: (job, field) => (field === 'status.successful' ? String(numberAt(job, 'status', 'succeeded') ?? 0) : ''),
   defaultPropagation: 'Orphan',
+  deletionWarning:
+    'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
   fillDefaults: (job) => {
     const spec = ensureTree(job, 'spec')
     if (spec['completions'] === undefined && spec['parallelism'] === undefined) spec['completions'] = 1
@@ -66,6 +69,7 @@ export const jobKind: BuiltInKind = {
     labelLikeTemplate(job)
     job['status'] = {}
   },
+  warningsOf: (job, before) => templateWarnings(job, before, ['spec', 'template']),
   validate: (job, before) => [...jobProblems(job), ...(before ? jobUpdateProblems(job, before) : [])],
   validateStatus: jobStatusProblems,
 }
@@ -87,7 +91,7 @@ function labelLikeTemplate(job: KubeObject): void {
 
 /** Labels that a client set itself stay: the rules refuse those that say something else. */
 function generateSelector(job: KubeObject): void {
-  const { name, uid } = job.metadata
+  const { name = '', uid } = job.metadata
   const labels = ensureTree(job, 'spec', 'template', 'metadata', 'labels')
   for (const label of nameLabels) setDefault(labels, label, name)
   for (const label of uidLabels) setDefault(labels, label, uid)

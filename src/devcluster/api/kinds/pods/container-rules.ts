@@ -1,10 +1,10 @@
 /** Containers of pods. */
 import { duplicate, type FieldProblem, invalid, notFoundField, required } from '../../field-problem.ts'
 import { numberAt, type Tree, textAt, treeAt, treesAt } from '../../tree.ts'
-import { configKeyProblem, dnsLabelProblem } from '../names.ts'
+import { configKeyProblem, dnsLabelProblem, dnsSubdomainProblem } from '../names.ts'
 import { portNameProblems } from '../services/service-rules.ts'
 import { fieldRefProblems } from './field-ref-rules.ts'
-import { choice, identityProblems } from './member-rules.ts'
+import { choice, identityProblems, privilegeProblems } from './member-rules.ts'
 import { hookProblems, probeProblems } from './probe-rules.ts'
 import { resourceProblems } from './resource-rules.ts'
 
@@ -27,6 +27,17 @@ export function containerListProblems(
   })
 }
 
+/** A template may have what no pod may. */
+export function imageProblems(spec: unknown): FieldProblem[] {
+  return ['containers', 'initContainers'].flatMap((member) =>
+    treesAt(spec, member).flatMap((container, index) => {
+      const image = textAt(container, 'image') ?? ''
+      const why = 'must not have leading or trailing whitespace'
+      return image === image.trim() ? [] : [invalid(`spec.${member}[${index}].image`, image, why)]
+    }),
+  )
+}
+
 function containerProblems(container: Tree, at: string, volumes: ReadonlySet<string>): FieldProblem[] {
   const name = textAt(container, 'name') ?? ''
   const nameProblem = name === '' ? undefined : dnsLabelProblem(name)
@@ -35,14 +46,15 @@ function containerProblems(container: Tree, at: string, volumes: ReadonlySet<str
     ...(name === '' ? [required(`${at}.name`)] : []),
     ...(nameProblem ? [invalid(`${at}.name`, name, nameProblem)] : []),
     ...(image === '' ? [required(`${at}.image`)] : []),
-    ...(image !== image.trim() ? [invalid(`${at}.image`, image, 'must not have leading or trailing whitespace')] : []),
     ...portProblems(container, at),
     ...envProblems(container, at),
+    ...envFromProblems(container, at),
     ...mountProblems(container, at, volumes),
     ...choice(container, 'terminationMessagePolicy', at, ['File', 'FallbackToLogsOnError']),
     ...choice(container, 'imagePullPolicy', at, ['Always', 'IfNotPresent', 'Never']),
     ...resourceProblems(container, at),
     ...identityProblems(treeAt(container, 'securityContext'), `${at}.securityContext`),
+    ...privilegeProblems(treeAt(container, 'securityContext'), `${at}.securityContext`),
     ...hookProblems(container, at),
     ...probeProblems(container, at),
   ]
@@ -76,6 +88,26 @@ function envProblems(container: Tree, at: string): FieldProblem[] {
     if (from && textAt(env, 'value'))
       out.push(invalid(`${below}.valueFrom`, '', 'may not be specified when `value` is not empty'))
     return from ? [...out, ...envSourceProblems(from, `${below}.valueFrom`)] : out
+  })
+}
+
+function envFromProblems(container: Tree, at: string): FieldProblem[] {
+  return treesAt(container, 'envFrom').flatMap((source, index) => {
+    const below = `${at}.envFrom[${index}]`
+    const prefix = textAt(source, 'prefix') ?? ''
+    const out =
+      prefix === '' ? [] : envNameProblems(prefix, below).map((found) => ({ ...found, field: `${below}.prefix` }))
+    const named = ['configMapRef', 'secretRef'].filter((member) => treeAt(source, member))
+    for (const member of named) {
+      const name = textAt(source, member, 'name') ?? ''
+      const why = name === '' ? undefined : dnsSubdomainProblem(name)
+      if (name === '') out.push(required(`${below}.${member}.name`))
+      if (why) out.push(invalid(`${below}.${member}.name`, name, why))
+    }
+    // These two name the list, not the item.
+    if (named.length === 0) out.push(invalid(`${at}.envFrom`, '', 'must specify one of: `configMapRef` or `secretRef`'))
+    if (named.length > 1) out.push(invalid(`${at}.envFrom`, '', 'may not have more than one field specified at a time'))
+    return out
   })
 }
 

@@ -4,8 +4,6 @@ import { isTree, listAt, setDefault, type Tree, textAt, treeAt, treesAt } from '
 export function fillPodSpec(spec: Tree): void {
   setDefault(spec, 'restartPolicy', 'Always')
   setDefault(spec, 'terminationGracePeriodSeconds', 30)
-  // A negative time is the shortest.
-  if (Number(spec['terminationGracePeriodSeconds']) < 0) spec['terminationGracePeriodSeconds'] = 1
   setDefault(spec, 'dnsPolicy', 'ClusterFirst')
   setDefault(spec, 'securityContext', {})
   setDefault(spec, 'schedulerName', 'default-scheduler')
@@ -28,6 +26,8 @@ export function fillPodSpec(spec: Tree): void {
 export function fillPodOnly(spec: Tree): void {
   for (const container of [...treesAt(spec, 'initContainers'), ...treesAt(spec, 'containers')])
     fillRequests(treeAt(container, 'resources'))
+  // A negative time is the shortest.
+  if (Number(spec['terminationGracePeriodSeconds']) < 0) spec['terminationGracePeriodSeconds'] = 1
   setDefault(spec, 'enableServiceLinks', true)
 }
 
@@ -37,7 +37,12 @@ export function fillByAdmission(spec: Tree): void {
   setDefault(spec, 'priority', 0)
   const tolerations = listAt(spec, 'tolerations').filter(isTree)
   const added = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']
-    .filter((key) => !tolerations.some((t) => t['key'] === key && (t['effect'] ?? 'NoExecute') === 'NoExecute'))
+    .filter(
+      (key) =>
+        !tolerations.some(
+          (t) => [key, '', undefined].includes(textAt(t, 'key')) && (t['effect'] ?? 'NoExecute') === 'NoExecute',
+        ),
+    )
     .map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 }))
   spec['tolerations'] = [...tolerations, ...added]
 }
@@ -58,7 +63,8 @@ function fillContainer(container: Tree): void {
 
 /** "latest", said or meant, is pulled always. */
 function pullPolicyOf(image: string): string {
-  if (image.includes('@')) return 'IfNotPresent'
+  // What is no reference has no tag either.
+  if (image.includes('@') || image !== image.trim()) return 'IfNotPresent'
   const name = image.slice(image.lastIndexOf('/') + 1)
   const colon = name.indexOf(':')
   return colon < 0 || name.slice(colon + 1) === 'latest' ? 'Always' : 'IfNotPresent'

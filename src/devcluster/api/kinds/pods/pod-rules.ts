@@ -1,5 +1,6 @@
 /** What makes a pod or a pod template invalid (k8s.io/kubernetes/pkg/apis/core/validation). */
-import { type FieldProblem, forbidden, invalid, notSupported, required } from '../../field-problem.ts'
+import { isIP } from 'node:net'
+import { duplicate, type FieldProblem, forbidden, invalid, notSupported, required } from '../../field-problem.ts'
 import { at, equal, isTree, listAt, numberAt, textAt, textMapAt, textsAt, treeAt, treesAt } from '../../tree.ts'
 import { labelProblems } from '../metadata-rules.ts'
 import { dnsLabelProblem, dnsSubdomainProblem, labelValueProblems, qualifiedNameProblems } from '../names.ts'
@@ -20,14 +21,28 @@ export function podSpecProblems(spec: unknown, path: string): FieldProblem[] {
     ...labelProblems(textMapAt(spec, 'nodeSelector'), `${path}.nodeSelector`),
     ...identityProblems(treeAt(spec, 'securityContext'), `${path}.securityContext`),
     ...dnsProblems(spec, path),
+    ...gateProblems(spec, path),
     ...nameRule(spec, 'serviceAccountName', path, dnsSubdomainProblem),
     ...nameRule(spec, 'nodeName', path, dnsSubdomainProblem),
     ...deadlineProblems(spec, path),
     ...nameRule(spec, 'hostname', path, dnsLabelProblem),
     ...nameRule(spec, 'subdomain', path, dnsLabelProblem),
     ...tolerationProblems(spec, path),
+    ...hostAliasProblems(spec, path),
     ...nameRule(spec, 'priorityClassName', path, dnsSubdomainProblem),
   ]
+}
+
+function gateProblems(spec: unknown, path: string): FieldProblem[] {
+  const known = new Set<string>()
+  return treesAt(spec, 'schedulingGates').flatMap((gate, index) => {
+    const name = textAt(gate, 'name') ?? ''
+    const field = `${path}.schedulingGates[${index}]`
+    const out = qualifiedNameProblems(name).map((why) => invalid(field, name, why))
+    if (known.has(name)) out.push(duplicate(field, name))
+    known.add(name)
+    return out
+  })
 }
 
 function nameRule(
@@ -57,6 +72,21 @@ function dnsProblems(spec: unknown, path: string): FieldProblem[] {
     ]
   return []
 }
+
+function hostAliasProblems(spec: unknown, path: string): FieldProblem[] {
+  return treesAt(spec, 'hostAliases').flatMap((alias, index) => {
+    const of = `${path}.hostAliases[${index}]`
+    const ip = textAt(alias, 'ip') ?? ''
+    const names = textsAt(alias, 'hostnames').flatMap((name, n) => {
+      const why = dnsSubdomainProblem(name)
+      return why ? [invalid(`${of}.hostnames[${n}]`, name, why)] : []
+    })
+    const wrong = isIP(ip) === 0 ? [invalid(`${of}.ip`, ip, addressWords)] : []
+    return [...wrong, ...names]
+  })
+}
+
+const addressWords = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
 
 function tolerationProblems(spec: unknown, path: string): FieldProblem[] {
   return treesAt(spec, 'tolerations').flatMap((toleration, index) => {
@@ -101,6 +131,17 @@ export function podUpdateProblems(spec: unknown, before: unknown): FieldProblem[
   const kept = listAt(spec, 'tolerations')
   if (!listAt(before, 'tolerations').every((old) => kept.some((now) => tolerationStays(old, now))))
     out.push(forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds'))
+  const gates = treesAt(before, 'schedulingGates').map((gate) => textAt(gate, 'name'))
+  treesAt(spec, 'schedulingGates').forEach((gate, index) => {
+    const name = textAt(gate, 'name') ?? ''
+    if (!gates.includes(name))
+      out.push(
+        forbidden(
+          `spec.schedulingGates[${index}].name`,
+          `only deletion is allowed, but found new scheduling gate '${name}'`,
+        ),
+      )
+  })
   if (equal(comparable(spec), comparable(before))) return out
   return [
     ...out,
@@ -134,5 +175,6 @@ function comparable(spec: unknown): unknown {
     initContainers: blind(listAt(spec, 'initContainers')),
     activeDeadlineSeconds: 0,
     tolerations: [],
+    schedulingGates: [],
   }
 }

@@ -1,10 +1,13 @@
 /** Pods. */
 import type { KubeObject } from '../../../../kube/client.ts'
-import { at, ensureTree, numberAt, setDefault, textAt, treesAt } from '../../tree.ts'
+import { at, ensureTree, numberAt, setDefault, type Tree, textAt, treesAt } from '../../tree.ts'
 import type { BuiltInKind } from '../built-in.ts'
+import { imageProblems } from './container-rules.ts'
 import { podColumns } from './pod-columns.ts'
 import { fillPodOnly, fillPodSpec, qosClass } from './pod-defaults.ts'
 import { podSpecProblems, podUpdateProblems } from './pod-rules.ts'
+import { podStatusProblems } from './pod-status-rules.ts'
+import { hostnameWarnings, podSpecWarnings } from './pod-warnings.ts'
 
 export const podKind: BuiltInKind = {
   group: '',
@@ -16,6 +19,7 @@ export const podKind: BuiltInKind = {
   categories: ['all'],
   subresources: { status: true },
   columns: podColumns,
+  rowConditions: completion,
   generation: 'spec',
   answersDeleted: true,
   statusLeaves: [
@@ -46,14 +50,32 @@ export const podKind: BuiltInKind = {
   prepareStatus: (pod, before) => {
     const status = ensureTree(pod, 'status')
     setDefault(status, 'qosClass', textAt(before, 'status', 'qosClass'))
-    if (textAt(status, 'podIP')) setDefault(status, 'podIPs', [{ ip: status['podIP'] }])
-    if (textAt(status, 'hostIP')) setDefault(status, 'hostIPs', [{ ip: status['hostIP'] }])
+    // Of two that differ the one counts that old kubelets know.
+    const [first] = treesAt(status, 'podIPs')
+    const ip = textAt(status, 'podIP')
+    if (ip && ip !== textAt(first, 'ip')) status['podIPs'] = [{ ip }]
+    else if (first) status['podIP'] = textAt(first, 'ip')
   },
   validate: (pod, before) => [
     ...podSpecProblems(pod['spec'], 'spec'),
+    ...imageProblems(pod['spec']),
     ...(before ? podUpdateProblems(pod['spec'], before['spec']) : []),
   ],
+  // Those who change pods are programs.
+  warningsOf: (pod, before) => (before ? [] : [...hostnameWarnings(pod), ...podSpecWarnings(pod['spec'], 'spec')]),
+  validateStatus: podStatusProblems,
   gracePeriodSeconds: podGrace,
+}
+
+/** kubectl leaves out pods that are done where it is asked to. */
+function completion(pod: KubeObject): readonly Tree[] {
+  const done: Readonly<Record<string, string>> = {
+    Succeeded: 'The pod has completed successfully.',
+    Failed: 'The pod failed.',
+  }
+  const phase = textAt(pod, 'status', 'phase') ?? ''
+  const message = Object.hasOwn(done, phase) ? done[phase] : undefined
+  return message === undefined ? [] : [{ type: 'Completed', status: 'True', reason: phase, message }]
 }
 
 function podField(pod: KubeObject, field: string): string {

@@ -1,13 +1,16 @@
 /** What makes a Service invalid (k8s.io/kubernetes/pkg/apis/core/validation). */
 import type { KubeObject } from '../../../../kube/client.ts'
 import { duplicate, type FieldProblem, invalid, notSupported, required } from '../../field-problem.ts'
-import { at, numberAt, type Tree, textAt, textMapAt, treesAt } from '../../tree.ts'
+import { at, listAt, numberAt, type Tree, textAt, textMapAt, textsAt, treesAt } from '../../tree.ts'
 import { labelProblems } from '../metadata-rules.ts'
 import { dnsLabelProblem } from '../names.ts'
 
 const serviceTypes = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']
 
-export function serviceProblems(service: KubeObject): FieldProblem[] {
+export function serviceProblems(service: KubeObject, before: KubeObject | undefined): FieldProblem[] {
+  // Addresses are looked at before everything else.
+  const families = before ? familyProblems(service) : []
+  if (families.length > 0) return families
   const type = textAt(service, 'spec', 'type') ?? ''
   const ports = treesAt(service, 'spec', 'ports')
   const address = textAt(service, 'spec', 'clusterIP') ?? ''
@@ -23,6 +26,36 @@ export function serviceProblems(service: KubeObject): FieldProblem[] {
   if (type === 'ExternalName' && !textAt(service, 'spec', 'externalName')) out.push(required('spec.externalName'))
   if (address !== '' && address !== 'None' && !/^[0-9a-f:]+$|^\d+(\.\d+){3}$/i.test(address))
     out.push(invalid('spec.clusterIPs[0]', address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'))
+  return out
+}
+
+/** One without a selector may be of both families, whatever the cluster has; one with pods may not. */
+function familyProblems(service: KubeObject): FieldProblem[] {
+  const families = textsAt(service, 'spec', 'ipFamilies')
+  const hasPods = Object.keys(textMapAt(service, 'spec', 'selector')).length > 0
+  if (!hasPods || !families.includes('IPv6')) return []
+  const policy = textAt(service, 'spec', 'ipFamilyPolicy')
+  return [
+    ...(policy === 'RequireDualStack'
+      ? [invalid('spec.ipFamilyPolicy', policy, 'this cluster is not configured for dual-stack services')]
+      : []),
+    invalid(`spec.ipFamilies[${families.indexOf('IPv6')}]`, 'IPv6', 'not configured on this cluster'),
+  ]
+}
+
+export function serviceWarnings(service: KubeObject): string[] {
+  const spec = service['spec']
+  const isExternal = textAt(spec, 'type') === 'ExternalName'
+  const headless = textAt(spec, 'type') === 'ClusterIP' && textAt(spec, 'clusterIP') === 'None'
+  const external = listAt(spec, 'externalIPs').length > 0
+  const out: string[] = []
+  if (headless && textAt(spec, 'loadBalancerIP')) out.push('spec.loadBalancerIP is ignored for headless services')
+  if (headless && external) out.push('spec.externalIPs is ignored for headless services')
+  if (headless && textAt(spec, 'sessionAffinity') !== 'None')
+    out.push('spec.SessionAffinity is ignored for headless services')
+  if (isExternal && external) out.push('spec.externalIPs is ignored when spec.type is "ExternalName"')
+  if (!isExternal && textAt(spec, 'externalName'))
+    out.push('spec.externalName is ignored when spec.type is not "ExternalName"')
   return out
 }
 

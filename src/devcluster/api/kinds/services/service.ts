@@ -4,7 +4,7 @@ import { at, ensureTree, setDefault, textAt, textsAt, treeAt, treesAt } from '..
 import type { BuiltInKind } from '../built-in.ts'
 import { ageColumn, column, nameColumn, textColumn } from '../columns.ts'
 import { dns1035Problem } from '../names.ts'
-import { serviceProblems } from './service-rules.ts'
+import { serviceProblems, serviceWarnings } from './service-rules.ts'
 
 export const serviceKind: BuiltInKind = {
   group: '',
@@ -32,9 +32,13 @@ export const serviceKind: BuiltInKind = {
     const spec = ensureTree(service, 'spec')
     setDefault(spec, 'type', 'ClusterIP')
     setDefault(spec, 'sessionAffinity', 'None')
+    if (spec['sessionAffinity'] === 'None') delete spec['sessionAffinityConfig']
+    if (spec['sessionAffinity'] === 'ClientIP')
+      setDefault(ensureTree(spec, 'sessionAffinityConfig', 'clientIP'), 'timeoutSeconds', 10_800)
     if (spec['type'] !== 'ExternalName') setDefault(spec, 'internalTrafficPolicy', 'Cluster')
     for (const port of treesAt(spec, 'ports')) {
       setDefault(port, 'protocol', 'TCP')
+      if (port['targetPort'] === 0 || port['targetPort'] === '') delete port['targetPort']
       setDefault(port, 'targetPort', port['port'])
     }
   },
@@ -43,7 +47,8 @@ export const serviceKind: BuiltInKind = {
     const spec = ensureTree(service, 'spec')
     const anyone = spec['clusterIP'] === 'None' && !treeAt(spec, 'selector')
     // One that lacks ports is refused, which a headless one would not be.
-    if (spec['type'] !== 'ExternalName' && (anyone || treesAt(spec, 'ports').length > 0)) {
+    const fits = spec['clusterIP'] === 'None' || treesAt(spec, 'ports').length > 0
+    if (spec['type'] !== 'ExternalName' && fits) {
       setDefault(spec, 'clusterIP', 'None')
       setDefault(spec, 'clusterIPs', [spec['clusterIP']])
       setDefault(spec, 'ipFamilies', anyone ? ['IPv4', 'IPv6'] : ['IPv4'])
@@ -56,7 +61,12 @@ export const serviceKind: BuiltInKind = {
     if (spec['type'] === 'ExternalName') return
     setDefault(spec, 'clusterIP', at(before, 'spec', 'clusterIP') ?? 'None')
     setDefault(spec, 'clusterIPs', [spec['clusterIP']])
+    for (const member of ['ipFamilies', 'ipFamilyPolicy']) {
+      const known = at(before, 'spec', member)
+      if (known !== undefined) setDefault(spec, member, structuredClone(known))
+    }
   },
+  warningsOf: serviceWarnings,
   validate: serviceProblems,
 }
 

@@ -168,7 +168,8 @@ function finalizersAfter(stored: KubeObject, options: DeleteOptions, otherwise: 
   return policy === 'Background' ? own : [...all]
 }
 
-function checkPreconditions(resource: Resource, stored: KubeObject, options: DeleteOptions): void {
+/** Whether it is still the one that was meant. */
+export function checkPreconditions(resource: Resource, stored: KubeObject, options: DeleteOptions): void {
   const { name = '', uid = '', resourceVersion = '' } = stored.metadata
   if (resource.collection === 'namespaces') {
     const words = (what: string, asked: string, is: string) =>
@@ -179,7 +180,7 @@ function checkPreconditions(resource: Resource, stored: KubeObject, options: Del
     return
   }
   // The API server names the kind here, where it names the resource elsewhere.
-  const what = { group: resource.group, plural: resource.kind }
+  const what = { group: resource.errorGroup ?? resource.group, plural: resource.kind }
   if (options.uid !== undefined && options.uid !== uid)
     throw conflict(
       what,

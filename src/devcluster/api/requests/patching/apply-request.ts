@@ -9,7 +9,7 @@ import { badRequest, conflict, invalidObject, StatusError } from '../../status.t
 import { at, type Tree, textAt } from '../../tree.ts'
 import { fieldValidationOf, managerOf, type RequestContext } from '../context.ts'
 import { checkPlace, decodeDocument } from '../decode.ts'
-import { timestamp, type WriteRequest } from '../object-writer.ts'
+import { namedNoVersion, timestamp, type WriteRequest } from '../object-writer.ts'
 import { ownershipRules } from '../ownership.ts'
 import { isForced } from '../write-options.ts'
 import { readApplyBody } from './apply-body.ts'
@@ -38,7 +38,7 @@ export async function serverSideApply(
       const applied = apply(before)
       managedFields = applied.managedFields
       checkNulls(context, applied.object, before)
-      return decoded(context, applied.object)
+      return decoded(context, applied.object, document)
     },
   })
   return { created: false, object }
@@ -59,19 +59,28 @@ async function create(
       `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
     )
   checkNulls(context, object, undefined)
-  const fresh = decoded(context, object)
+  const fresh = decoded(context, object, object)
   checkPlace(fresh, namespace, name)
   const { group, plural } = resource
   // Who may only change things must not make them this way.
   authorize(user, { verb: 'create', group, resource: plural, subresource: undefined, namespace, name })
   resource.fillDefaults?.(fresh)
+  const version = fresh.metadata.resourceVersion ?? ''
+  if (!/^\d*$/.test(version)) throw namedNoVersion(version)
   // Unlike a POST an apply may name one for an object that is not there.
-  delete fresh.metadata.resourceVersion
+  if (!request.dryRun) delete fresh.metadata.resourceVersion
   return writer.create(request, fresh, () => managedFields)
 }
 
-function decoded({ resource }: RequestContext, object: Tree): KubeObject {
-  return decodeDocument(resource, object, { validation: 'Ignore', warnings: [] })
+/** A refusal names the place that the configuration names. */
+function decoded({ resource }: RequestContext, object: Tree, configuration: Tree): KubeObject {
+  const { wrongTypes } = resource.custom ? { wrongTypes: [] } : resource.decode(structuredClone(object))
+  if (wrongTypes[0] === undefined) return decodeDocument(resource, object, { validation: 'Ignore', warnings: [] })
+  const type = `${resource.group}/${resource.version}, Kind=${resource.kind}`
+  const place = placeOf(configuration)
+  const why = wrongTypes[0].replace(/^illegal base64/, 'error decoding from json: $&')
+  const words = `unable to convert unstructured object to ${type}: ${why}`
+  throw new StatusError(500, '', `failed to convert new object (${place}; ${type}) to proper version: ${words}`)
 }
 
 /** Elsewhere a null where a custom kind has none says nothing; in a configuration it is refused. */
@@ -127,13 +136,16 @@ function checkConfiguration({ resource }: RequestContext, configuration: Tree): 
   const type = `${apiVersion.includes('/') ? '' : '/'}${apiVersion}, Kind=${kind}`
   if (apiVersion !== groupVersionOf(resource) || kind !== resource.kind)
     throw badRequest(`invalid object type: ${type}`)
-  if (at(configuration, 'metadata', 'managedFields') !== undefined)
-    throw badRequest('metadata.managedFields must be nil')
+  const owners = at(configuration, 'metadata', 'managedFields')
+  if (owners !== undefined && owners !== null) throw badRequest('metadata.managedFields must be nil')
   const problem = shapeProblem(configuration, resource.shape)
   if (problem === undefined) return
-  const place = `${textAt(configuration, 'metadata', 'namespace') ?? ''}/${textAt(configuration, 'metadata', 'name') ?? ''}`
+  const place = placeOf(configuration)
   throw new StatusError(500, '', `failed to create typed patch object (${place}; ${type}): ${problem}`)
 }
+
+const placeOf = (configuration: Tree) =>
+  `${textAt(configuration, 'metadata', 'namespace') ?? ''}/${textAt(configuration, 'metadata', 'name') ?? ''}`
 
 /** An update may leave what no apply can go on from. */
 function checkLive({ resource }: RequestContext, live: KubeObject): void {

@@ -25,7 +25,7 @@ export function decodePatched(context: RequestContext, before: KubeObject, resul
       `a patch can't make a ${String(apiVersion)}, Kind=${String(kind)} of a ${before.apiVersion}, Kind=${before.kind}`,
     )
   checkKind(resource, object)
-  if (!isTree(object['metadata'])) object['metadata'] = {}
+  if (object['metadata'] === undefined || (resource.custom && !isTree(object['metadata']))) object['metadata'] = {}
   if (!resource.custom) keepForgetting(object)
   const { unknown, wrongTypes } = resource.decode(object)
   if (wrongTypes[0] !== undefined) throw refusal(faults, wrongTypes[0])

@@ -10,7 +10,7 @@ import { applyStrategicMerge, StrategicFailure } from '../../patch/strategic-mer
 import type { Resource } from '../../resource.ts'
 import { badRequest, notFound, StatusError, unsupportedMediaType } from '../../status.ts'
 import type { ObjectStore } from '../../store/object-store.ts'
-import { isTree } from '../../tree.ts'
+import { isTree, type Tree } from '../../tree.ts'
 import { mediaTypeOf, mediaTypes } from '../body.ts'
 import { fieldValidationOf, type RequestContext } from '../context.ts'
 import type { ObjectWriter, WriteRequest } from '../object-writer.ts'
@@ -59,17 +59,20 @@ export async function patchObject(
   // What is wrong with the patch is said only where there is something to patch.
   if (!tools.store.get(resource.collection, context.namespace, context.name ?? ''))
     throw notFound(resource, context.name ?? '')
-  const { patch, problems } = parsePatch(context.body, type, fieldValidationOf(query))
-  const build = patchFunction(type, patch, resource)
-  const object = await tools.writer.update(request, {
-    version: 'optional',
-    build: (before) => {
-      const patched = attempt(build, before)
-      const shown = type === mediaTypes.strategicPatch ? goText(patch) : JSON.stringify(patched)
-      return decodePatched(context, before, patched, { problems, shown })
-    },
-  })
+  const object = await tools.writer.update(request, { version: 'kept', build: patchReader(context) })
   return { created: false, object }
+}
+
+/** What a patch (but for an apply) makes of an object. */
+export function patchReader(context: RequestContext): (before: KubeObject) => Tree {
+  const type = mediaTypeOf(context.headers)
+  const { patch, problems } = parsePatch(context.body, type, fieldValidationOf(context.query))
+  const build = patchFunction(type, patch, context.resource)
+  return (before) => {
+    const patched = attempt(build, before)
+    const shown = type === mediaTypes.strategicPatch ? goText(patch) : JSON.stringify(patched)
+    return decodePatched(context, before, patched, { problems, shown })
+  }
 }
 
 type PatchFunction = (before: KubeObject) => unknown

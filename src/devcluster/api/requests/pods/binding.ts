@@ -12,9 +12,8 @@ export interface BindingTools {
 
 const resource = { group: '', plural: 'pods/binding' }
 
-/** `body` is a Binding for `pod`. */
-export function bindPod({ store, nowText, dryRun }: BindingTools, pod: KubeObject, body: Tree): void {
-  const node = textAt(body, 'target', 'name') ?? ''
+/** What is wrong with a Binding, whatever it is for. */
+export function checkBinding(body: Tree): void {
   const kind = textAt(body, 'target', 'kind') ?? ''
   // The API server answers these two without a reason.
   if (kind !== '' && kind !== 'Node')
@@ -23,7 +22,12 @@ export function bindPod({ store, nowText, dryRun }: BindingTools, pod: KubeObjec
       '',
       `target.kind: Unsupported value: ${JSON.stringify(kind)}: supported values: "Node", "<empty>"`,
     )
-  if (node === '') throw new StatusError(500, '', 'target.name: Required value')
+  if (!textAt(body, 'target', 'name')) throw new StatusError(500, '', 'target.name: Required value')
+}
+
+/** `body` is a Binding for `pod`. */
+export function bindPod({ store, nowText, dryRun }: BindingTools, pod: KubeObject, body: Tree): void {
+  const node = textAt(body, 'target', 'name') ?? ''
   const name = pod.metadata.name ?? ''
   if (pod.metadata.deletionTimestamp)
     throw conflict(resource, name, `pod ${name} is being deleted, cannot be assigned to a host`)

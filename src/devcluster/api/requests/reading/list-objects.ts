@@ -32,13 +32,17 @@ export function listObjects(store: ObjectStore, context: RequestContext): Object
     namespace === undefined && resource.namespaced
       ? `${object.metadata.namespace}/${object.metadata.name}`
       : `/${object.metadata.name}`
-  const rest = all
+  const inScope = (object: KubeObject) => namespace === undefined || object.metadata.namespace === namespace
+  const ahead = all
     .map((stored) => externalOf(resource, stored))
-    .filter((object) => options.filter.matches(object) && keyOf(object) >= page.start)
+    .filter((object) => inScope(object) && keyOf(object) >= page.start)
+  const rest = ahead.filter((object) => options.filter.matches(object))
   const items = page.limit > 0 ? rest.slice(0, page.limit) : rest
   const last = items.at(-1)
   const version = String(page.version)
-  if (items.length === rest.length || !last) return { items, version }
+  // A full page ends there, whether or not what comes after it fits the selectors.
+  const isWhole = items.length < page.limit || page.limit <= 0 || last === ahead.at(-1)
+  if (isWhole || !last || namesOne.test(context.query.get('fieldSelector') ?? '')) return { items, version }
   return {
     items,
     version,
@@ -46,6 +50,9 @@ export function listObjects(store: ObjectStore, context: RequestContext): Object
     ...(options.filter.all ? { remaining: rest.length - items.length } : {}),
   }
 }
+
+/** A selector of one name finds one object, and nothing comes after it. */
+const namesOne = /(^|,)metadata\.name==?[^=]/
 
 function pageOf(store: ObjectStore, options: ListOptions): Page {
   const { version: asked, match, limit } = options

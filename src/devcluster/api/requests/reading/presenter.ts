@@ -81,8 +81,9 @@ function metadataPresenter(resource: Resource, form: AnswerForm): Presenter {
 
 /** How Go calls the type: "*core.ConfigMap". */
 function goName(resource: Resource, kind: string): string {
-  if (resource.custom) return '*unstructured.Unstructured'
-  return `*${resource.group === '' ? 'core' : (resource.group.split('.')[0] ?? '')}.${kind}`
+  if (resource.custom) return `*unstructured.Unstructured${kind === resource.kind ? '' : 'List'}`
+  const { group, errorGroup = group } = resource
+  return `*${errorGroup === '' ? 'core' : (errorGroup.split('.')[0] ?? '')}.${kind}`
 }
 
 function tablePresenter(resource: Resource, form: AnswerForm, query: URLSearchParams, now: () => number): Presenter {
@@ -108,7 +109,10 @@ function tablePresenter(resource: Resource, form: AnswerForm, query: URLSearchPa
   }
   return {
     one: (object) => table([object], versionOnly(object), true),
-    list: (list) => table(list.items, listMeta(list), true),
+    list: (list) => {
+      const whole = table(list.items, listMeta(list), true)
+      return resource.emptyTable === 'null' && list.items.length === 0 ? { ...whole, rows: null } : whole
+    },
     event,
     bookmark: event,
   }
@@ -118,7 +122,8 @@ function listObject(resource: Resource, list: ObjectList): Tree {
   return {
     kind: resource.listKind,
     apiVersion: groupVersionOf(resource),
-    metadata: listMeta(list),
+    // Go writes out what the list of a custom kind does not have.
+    metadata: resource.custom ? { continue: '', ...listMeta(list) } : listMeta(list),
     // Items of a typed list carry no type of their own; those of custom kinds do.
     items: resource.custom ? list.items : list.items.map(({ apiVersion: _, kind: __, ...item }) => item),
   }
@@ -147,8 +152,10 @@ function columnDefinitions(resource: Resource): Tree[] {
 }
 
 function row(resource: Resource, object: KubeObject, include: string, nowMs: number, apiVersion: string): Tree {
+  const conditions = resource.rowConditions?.(object) ?? []
   return {
     cells: resource.columns.map((column) => column.cell(object, nowMs) ?? null),
+    ...(conditions.length > 0 ? { conditions } : {}),
     object: include === 'None' ? null : include === 'Object' ? object : partial(object, apiVersion),
   }
 }
