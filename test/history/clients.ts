@@ -8,7 +8,7 @@ export interface Clients {
   readonly history: readonly Operation[]
   /** Keys are changed now and then, so that the history of one stays short enough to be judged. */
   newKeys(): void
-  /** Reads every key that ever was, through each server. */
+  /** Reads every key that ever was, through each server; rejects when one gives no answer for a minute. */
   readAll(): Promise<void>
   /** Rejects with what a client could not make sense of. */
   stop(): Promise<void>
@@ -21,14 +21,17 @@ const pauseMs = 20
 /** Longer than a page of either storage, so that a torn value would show. */
 const filler = 'x'.repeat(9000)
 
+/** All that clients need of one. */
+export type Asker = Pick<TestServer, 'request'>
+
 /** Each request goes to another one of `servers`. */
-export function startClients(servers: readonly TestServer[], mount: string, count: number): Clients {
+export function startClients(servers: readonly Asker[], mount: string, count: number): Clients {
   const history: Operation[] = []
   const seen = new Map<string, Held | undefined>()
   let round = 0
   let stopped = false
   let failure: unknown
-  const record = async (server: TestServer, key: string, asked: Asked) => {
+  const record = async (server: Asker, key: string, asked: Asked) => {
     const begin = systemClock.monotonic()
     const told = await ask(server, `${mount}/data/${key}`, asked)
     if (told) history.push({ key, asked, told, begin, end: systemClock.monotonic() })
@@ -64,7 +67,14 @@ export function startClients(servers: readonly TestServer[], mount: string, coun
     },
     async readAll() {
       for (const key of new Set(history.map((operation) => operation.key))) {
-        for (const server of servers) await record(server, key, { kind: 'read' })
+        for (const server of servers) {
+          const deadline = systemClock.monotonic() + 60_000
+          // One that does not let us in, or fails, would say nothing of what it has lost.
+          while ((await record(server, key, { kind: 'read' }))?.kind !== 'found') {
+            if (systemClock.monotonic() > deadline) throw new Error(`not within a minute: a read of ${key}`)
+            await systemClock.sleep(pauseMs * 5)
+          }
+        }
       }
     },
     async stop() {
@@ -87,7 +97,7 @@ function choose(chance: number, version: number, value: string): Asked {
 }
 
 /** undefined: it was not let in, so it says nothing. Throws when the answer is none of those that are foreseen. */
-async function ask(server: TestServer, path: string, asked: Asked): Promise<Told | undefined> {
+async function ask(server: Asker, path: string, asked: Asked): Promise<Told | undefined> {
   const answer = await send(server, path, asked).catch((error: unknown) => {
     if (error instanceof TypeError && String(error.cause).includes('ECONNREFUSED')) return 'nobody'
     if (error instanceof TypeError || (error instanceof Error && error.name === 'SyntaxError')) return undefined
@@ -109,7 +119,7 @@ async function ask(server: TestServer, path: string, asked: Asked): Promise<Told
   throw new Error(`${asked.kind} of ${path} was answered with ${status}: ${text.slice(0, 300)}`)
 }
 
-function send(server: TestServer, path: string, asked: Asked) {
+function send(server: Asker, path: string, asked: Asked) {
   if (asked.kind === 'read') return server.request('GET', path)
   // The metadata with it: the key is gone, and its versions begin anew.
   if (asked.kind === 'delete') return server.request('DELETE', path.replace('/data/', '/metadata/'))

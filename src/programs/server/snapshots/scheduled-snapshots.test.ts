@@ -9,9 +9,11 @@ import { systemRandom } from '../../../lib/random.ts'
 import { Barrier } from '../../../server/barrier/barrier.ts'
 import type { SealStatus } from '../../../server/faces/sys/seal/seal-control.ts'
 import { localSnapshot } from '../../../server/snapshots/local-snapshot.ts'
+import { readSchedule } from '../../../server/snapshots/schedule-row.ts'
 import { openMemory } from '../../../server/storage/memory/memory.ts'
 import { Telemetry } from '../../../server/telemetry/telemetry.ts'
 import { ScheduledSnapshots } from './scheduled-snapshots.ts'
+import { planSnapshots } from './snapshot-plan.ts'
 import { readSnapshots } from './snapshots-stanza.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'coffer-scheduled-'))
@@ -37,7 +39,7 @@ async function world(options: { keep?: number; minFreeBytes?: number; clusterId?
   const cluster = { id: options.clusterId ?? 'abcdef01-2345-6789-abcd-ef0123456789', name: 'c' }
   const make = () =>
     new ScheduledSnapshots({
-      plan: { path, intervalMs: hourMs, keep: options.keep ?? 2 },
+      plan: planSnapshots({ to: { kind: 'folder', path }, intervalMs: hourMs, keep: options.keep ?? 2 }, {}),
       allRows,
       seal: { status: async () => ({ cluster }) as SealStatus },
       clock,
@@ -113,15 +115,19 @@ describe('scheduled snapshots', () => {
   })
 
   it('that fail leave nothing, are counted and told, and are tried again soon', async () => {
-    const { clock, pass, telemetry, errors } = await world()
+    const { clock, pass, telemetry, errors, allRows } = await world()
     writeFileSync(path, 'a file where the folder should be')
     await pass()
     expect(errors).toHaveLength(1)
     expect(telemetry.counter('autosnapshots.save.errors').value).toBe(1)
+    const noted = await readSchedule(allRows.view('core/'))
+    expect(noted).toMatchObject({ failures: 1, failedAt: clock.now(), error: expect.stringContaining('EEXIST') })
     rmSync(path)
     await clock.advance(300_000)
     await pass()
     expect(files()).toHaveLength(1)
+    const taken = { takenAt: clock.now(), where: path, name: files()[0], failures: 0, error: '' }
+    expect(await readSchedule(allRows.view('core/'))).toMatchObject(taken)
   })
 
   it('do not take the last room', async () => {
@@ -152,9 +158,10 @@ describe('the stanza snapshots', () => {
   const read = (text: string) => readSnapshots(parseHcl(text))
 
   it('has an interval of a day and keeps seven', () => {
-    expect(read('snapshots { path = "/b" }')).toEqual({ path: '/b', intervalMs: 24 * hourMs, keep: 7 })
+    const to = { kind: 'folder', path: '/b' }
+    expect(read('snapshots { path = "/b" }')).toEqual({ to, intervalMs: 24 * hourMs, keep: 7 })
     expect(read('snapshots {\n  path = "/b"\n  interval = "6h"\n  keep = 28\n}')).toEqual({
-      path: '/b',
+      to,
       intervalMs: 6 * hourMs,
       keep: 28,
     })
@@ -166,7 +173,8 @@ describe('the stanza snapshots', () => {
     ['snapshots { path = "relative" }', 'must be absolute'],
     ['snapshots {\n  path = "/b"\n  interval = "10s"\n}', 'at least 1m'],
     ['snapshots {\n  path = "/b"\n  keep = 0\n}', '"keep" must be at least 1'],
-    ['snapshots {\n  path = "/b"\n  s3 = "bucket"\n}', 'is not supported'],
+    ['snapshots {\n  path = "/b"\n  bucket = "b"\n}', 'is not supported: it is called aws_s3_bucket'],
+    ['snapshots {\n  path = "/b"\n  keep = 2\n  retain = 3\n}', 'retain is another name of keep'],
     ['snapshots {\n  path = "/b"\n  every = "1h"\n}', 'unknown key "every"'],
     ['snapshots { path = "/b" }\nsnapshots { path = "/c" }', 'two stanzas'],
   ])('%s is refused', (text, why) => {

@@ -6,6 +6,7 @@ import { type RandomBytes, uuid } from '../../../lib/random.ts'
 import { StorageFull } from '../../../server/contracts/storage.ts'
 import { openSnapshot } from '../../../server/snapshots/open-snapshot.ts'
 import { Spool, type SpoolPlace } from '../../../server/snapshots/spool.ts'
+import { SnapshotNames, type SnapshotPlace } from './snapshot-names.ts'
 
 const checkEvery = 16 * 1024 * 1024
 
@@ -19,15 +20,22 @@ export interface SnapshotFolderOptions {
 }
 
 /** Files that are there whole or not at all, only for their owner. */
-export class SnapshotFolder {
+export class SnapshotFolder implements SnapshotPlace {
   readonly #options: SnapshotFolderOptions
-  readonly #form: RegExp
-  readonly #prefix: string
+  readonly #names: SnapshotNames
 
   constructor(options: SnapshotFolderOptions) {
     this.#options = options
-    this.#prefix = `coffer-${options.clusterId.replace(/[^0-9a-f]/g, '').slice(0, 12)}`
-    this.#form = new RegExp(`^${this.#prefix}-\\d{8}T\\d{6}Z\\.snap$`)
+    this.#names = new SnapshotNames(options.clusterId)
+  }
+
+  get where(): string {
+    return this.#options.path
+  }
+
+  /** Also on a new node, or when it was emptied by someone. */
+  async lacks(): Promise<boolean> {
+    return (await this.names()).length === 0
   }
 
   /** Names of this cluster's, oldest first. */
@@ -36,14 +44,14 @@ export class SnapshotFolder {
       if (error.code === 'ENOENT') return []
       throw error
     })
-    return names.filter((name) => this.#form.test(name)).sort()
+    return names.filter((name) => this.#names.isOurs(name)).sort()
   }
 
   /** Written, synced, read again and checked before it gets its name. Answers its size. */
   async write(body: AsyncIterable<Uint8Array>, at: number): Promise<{ name: string; bytes: number }> {
     const { path } = this.#options
     makeFolder(path)
-    const name = `${this.#prefix}-${new Date(at).toISOString().replace(/[-:]|\.\d+/g, '')}.snap`
+    const name = this.#names.at(at)
     const partial = join(path, `.${name}.partial`)
     await this.#removePartials()
     try {
@@ -66,9 +74,10 @@ export class SnapshotFolder {
   }
 
   /** Removes all but the newest. Answers how many there are then. */
-  async keepNewest(count: number): Promise<number> {
+  async keepNewest(count: number, latest: string): Promise<number> {
     const names = await this.names()
-    for (const name of names.slice(0, -count)) await rm(join(this.#options.path, name), { force: true })
+    for (const name of this.#names.beyond(count, names, latest))
+      await rm(join(this.#options.path, name), { force: true })
     return Math.min(names.length, count)
   }
 
@@ -93,7 +102,8 @@ export class SnapshotFolder {
   async #removePartials(): Promise<void> {
     const { path } = this.#options
     for (const name of await readdir(path)) {
-      if (name.startsWith(`.${this.#prefix}-`) && name.endsWith('.partial')) await rm(join(path, name), { force: true })
+      if (name.startsWith(`.${this.#names.prefix}`) && name.endsWith('.partial'))
+        await rm(join(path, name), { force: true })
     }
   }
 

@@ -1,3 +1,4 @@
+import { awsConnectionError, awsErrorName, awsRequest } from '../../../lib/aws-error.ts'
 import { Refusal } from '../../contracts/request.ts'
 
 export interface KmsRequest {
@@ -13,7 +14,7 @@ type Ours = 'no region' | 'no credentials' | 'no answer' | 'empty answer'
 /** Words for people. AWS's own are left out: those about signatures repeat headers of the request, session token included. */
 export function kmsFailure(what: Ours, request: KmsRequest, error?: unknown): Refusal {
   const where = placeOf(request)
-  const why = error === undefined ? '' : ` (${nameOf(error)})`
+  const why = error === undefined ? '' : ` (${awsErrorName(error)})`
   switch (what) {
     case 'no region':
       return refused('no region is known: set region, AWS_REGION or a kms_key_id that is an ARN')
@@ -30,14 +31,14 @@ export function kmsFailure(what: Ours, request: KmsRequest, error?: unknown): Re
 
 /** For what the SDK threw. */
 export function failureOf(error: unknown, request: KmsRequest): Refusal {
-  const name = nameOf(error)
+  const name = awsErrorName(error)
   const words = Object.hasOwn(answers, name) ? answers[name]?.(request) : undefined
-  if (words !== undefined) return refused(`${words} (${name}${requestOf(error)})`)
-  const code = codeOf(error)
+  if (words !== undefined) return refused(`${words} (${name}${awsRequest(error)})`)
+  const code = awsConnectionError(error)
   if (code !== undefined) {
     return refused(`${placeOf(request)} cannot be reached (${code}): check endpoint, region and the network`)
   }
-  return refused(`KMS ${request.action} with the key ${request.key} failed (${name}${requestOf(error)})`)
+  return refused(`KMS ${request.action} with the key ${request.key} failed (${name}${awsRequest(error)})`)
 }
 
 const refused = (words: string) => new Refusal(500, `seal "awskms": ${words}`)
@@ -82,26 +83,3 @@ const answers: Readonly<Record<string, (request: KmsRequest) => string>> = {
 
 const placeOf = ({ endpoint, region }: KmsRequest) =>
   endpoint ? `KMS at ${endpoint}` : region ? `KMS in ${region}` : 'KMS'
-
-const member = (error: unknown, name: string): unknown =>
-  typeof error === 'object' && error !== null && name in error
-    ? Object.entries(error).find(([key]) => key === name)?.[1]
-    : undefined
-
-/** Names come over the network, too. */
-function nameOf(error: unknown): string {
-  const name = error instanceof Error ? error.name : ''
-  return /^[A-Za-z][\w.]{0,79}$/.test(name) ? name : 'unknown error'
-}
-
-/** Of a connection: ECONNREFUSED, ENOTFOUND, CERT_HAS_EXPIRED and the like; TimeoutError is the SDK's own. */
-function codeOf(error: unknown): string | undefined {
-  const code = member(error, 'code')
-  if (typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,59}$/.test(code)) return code
-  return nameOf(error) === 'TimeoutError' ? 'timeout' : undefined
-}
-
-function requestOf(error: unknown): string {
-  const id = member(member(error, '$metadata'), 'requestId')
-  return typeof id === 'string' && /^[\w-]{1,64}$/.test(id) ? `, request ${id}` : ''
-}

@@ -6,6 +6,7 @@ import { type Call, operation, Refusal, type Reply, type Route } from '../../../
 import { type OpenedSnapshot, openSnapshot } from '../../../snapshots/open-snapshot.ts'
 import { Spool } from '../../../snapshots/spool.ts'
 import type { SealControl } from '../seal/seal-control.ts'
+import { scheduleStatusRoute } from './schedule-status.ts'
 import { sumsName, type TakingOptions, takeNow } from './take-now.ts'
 import { countUndone, type Undone } from './undone.ts'
 
@@ -41,6 +42,7 @@ export function snapshotRoutes(options: SnapshotRoutesOptions): Route[] {
       summary: 'Restores a snapshot, also of another cluster or from before a rekeying.',
       on: { update: restoring(true) },
     },
+    scheduleStatusRoute(options),
   ]
 }
 
