@@ -14,6 +14,8 @@ export interface CuttingProxy {
   /** Whether the armed fault has happened. */
   readonly struck: boolean
   delay(ms: number): void
+  /** All connections are reset, and so are new ones. */
+  away(isAway: boolean): void
   close(): Promise<void>
 }
 
@@ -22,6 +24,7 @@ export async function startProxy(target: number): Promise<CuttingProxy> {
   let fault: Fault | undefined
   let struck = false
   let delayMs = 0
+  let away = false
 
   const pipe = (from: Socket, to: Socket, direction: Fault['direction']) => {
     let silent = false
@@ -52,6 +55,10 @@ export async function startProxy(target: number): Promise<CuttingProxy> {
   }
 
   const server = createServer((client) => {
+    if (away) {
+      client.resetAndDestroy()
+      return
+    }
     const upstream = connect(target, '127.0.0.1')
     for (const socket of [client, upstream]) {
       sockets.add(socket)
@@ -74,6 +81,10 @@ export async function startProxy(target: number): Promise<CuttingProxy> {
     },
     delay(ms) {
       delayMs = ms
+    },
+    away(isAway) {
+      away = isAway
+      if (isAway) for (const socket of sockets) socket.resetAndDestroy()
     },
     async close() {
       for (const socket of sockets) socket.destroy()

@@ -1,8 +1,8 @@
 /** Three servers on one database: they and it are killed at random moments under load, and the one that leads is put to sleep. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/lib/clock.ts'
-import { systemRandom } from '../../src/lib/random.ts'
 import { startServer, type TestServer, unseal } from '../e2e/server-process.ts'
+import { chanceOf, seed } from '../history/chance.ts'
 import { type Clients, startClients } from '../history/clients.ts'
 import { kills, killsDeadlineMs } from '../history/kills.ts'
 import { findUnexplained } from '../history/linearizable.ts'
@@ -64,16 +64,26 @@ async function sleepUntilOvertaken(sleepers: readonly TestServer[]): Promise<boo
   }
 }
 
-async function killInTurn(clients: Clients) {
+const eachOnce = [0, 1, 2, 'database', 'all servers', 'everything'] as const
+
+/** Each of the three in turn first, so whoever leads is one of them. */
+async function killAtRandom(clients: Clients) {
+  const chance = chanceOf('postgres')
+  const startDatabase = async () => {
+    await database.crash()
+    await database.start()
+  }
   for (let kill = 0; kill < kills.postgres; kill += 1) {
     await clients.progress(30)
-    await systemClock.sleep(systemRandom(1)[0] ?? 0)
-    const node = nodes[kill % 4]
-    // Whoever leads is one of them.
-    if (node) await restart(node)
+    await systemClock.sleep(chance.below(256))
+    const what =
+      eachOnce[kill] ?? chance.of([0, 1, 2, 0, 1, 2, 'database', 'database', 'all servers', 'everything'] as const)
+    if (what === 'database') await startDatabase()
+    else if (typeof what === 'number') await Promise.all(nodes.slice(what, what + 1).map(restart))
     else {
-      await database.crash()
-      await database.start()
+      await Promise.all(nodes.map((node) => node.kill('SIGKILL')))
+      if (what === 'everything') await startDatabase()
+      await Promise.all(nodes.map(restart))
     }
     if (kill % 3 === 2) clients.newKeys()
   }
@@ -81,10 +91,10 @@ async function killInTurn(clients: Clients) {
 
 describe('three servers on PostgreSQL, killed under load', () => {
   it(
-    `lose, tear and mix up nothing that was acknowledged (${kills.postgres} kills, and a leader that sleeps)`,
+    `lose, tear and mix up nothing that was acknowledged (${kills.postgres} kills, a leader that sleeps, COFFER_SEED=${seed})`,
     async () => {
       const clients = startClients(nodes, 'kv', 6)
-      await killInTurn(clients)
+      await killAtRandom(clients)
       clients.newKeys()
       await clients.progress(30)
       // The leader is among two of them, or it is the third.

@@ -63,6 +63,29 @@ describe('a leader that', () => {
     await backend.close()
   })
 
+  it('has ended, but could not say so, is not taken for alive because its process is', async () => {
+    const database = await server.newDatabase()
+    const backend = await open(server.url(database))
+    const opening = await backend.announce()
+    let leader: string | undefined
+    await leadOnce(backend, async (fence) => {
+      leader = textOf((await backend.read([fence]))[0])
+    })
+    const beatOf = async (id = '') =>
+      (await server.sql(`SELECT beat FROM coffer_rows_nodes WHERE id = '${id}'`, database))[0]
+    const before = { leader: await beatOf(leader), opening: await beatOf(opening) }
+    expect(before.leader).toBeDefined()
+    for (let beats = 0, last = before.opening; beats < 2; beats += 1) {
+      last = await eventually(async () => {
+        const beat = await beatOf(opening)
+        return beat === last ? undefined : beat
+      }, 'a beat of the process')
+    }
+    expect(await beatOf(leader)).toBe(before.leader)
+    expect(await backend.isAtWork(opening)).toBe(true)
+    await backend.close()
+  })
+
   it('is alive keeps the lead, whoever else wants it', async () => {
     const url = server.url(await server.newDatabase())
     const { says } = startLeader(url)

@@ -14,10 +14,10 @@ it('refuses a function that was there before the tables: it would be given every
   const types =
     'bigint,bigint,bytea[],boolean[],bytea[],bigint[],bytea[],integer[],integer[],bytea[],integer[],integer[],bytea[],bytea[],bytea'
   await server.sql(
-    `CREATE FUNCTION coffer_rows_commit_1(${types}) RETURNS text LANGUAGE sql AS $$ SELECT 'ok' $$`,
+    `CREATE FUNCTION coffer_rows_commit_2(${types}) RETURNS text LANGUAGE sql AS $$ SELECT 'ok' $$`,
     name,
   )
-  await expect(open(server.url(name))).rejects.toThrow('the function "coffer_rows_commit_1" was there before')
+  await expect(open(server.url(name))).rejects.toThrow('the function "coffer_rows_commit_2" was there before')
   // Nothing was made beside it.
   expect(await server.sql("SELECT count(*) FROM pg_tables WHERE tablename LIKE 'coffer%'", name)).toEqual(['0'])
 })

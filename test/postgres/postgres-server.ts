@@ -41,18 +41,23 @@ export interface PostgresServer {
 }
 
 /** A free port may be taken by another test before PostgreSQL has it: then another one. */
-export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
+export async function startPostgres(
+  settings: Readonly<Record<string, string>> = {},
+  found = postgresBin(),
+): Promise<PostgresServer> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await startOnce(settings)
+      return await startOnce(settings, found)
     } catch (error) {
       if (attempt === 3 || !String(error).includes('could not bind')) throw error
     }
   }
 }
 
-async function startOnce(settings: Readonly<Record<string, string>>): Promise<PostgresServer> {
-  const found = postgresBin()
+async function startOnce(
+  settings: Readonly<Record<string, string>>,
+  found: string | undefined,
+): Promise<PostgresServer> {
   if (!found) throw new Error('there is no PostgreSQL')
   const folder = mkdtempSync(join(tmpdir(), 'coffer-postgres-'))
   chmodSync(folder, 0o755)
@@ -63,18 +68,7 @@ async function startOnce(settings: Readonly<Record<string, string>>): Promise<Po
   writeFileSync(passwordFile, passwordCanary)
   if (nobody.uid) for (const path of [folder, data, passwordFile]) chownSync(path, nobody.uid, nobody.gid ?? nobody.uid)
   const env = { PATH: process.env['PATH'], LD_LIBRARY_PATH: join(dirname(bin), 'lib'), LC_ALL: 'C.UTF-8' }
-  const initdb = [
-    '-D',
-    data,
-    '-U',
-    'coffer',
-    '-A',
-    'scram-sha-256',
-    `--pwfile=${passwordFile}`,
-    '-E',
-    'UTF8',
-    '--no-instructions',
-  ]
+  const initdb = ['-D', data, '-U', 'coffer', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`, '-E', 'UTF8']
   execFileSync(join(bin, 'initdb'), initdb, { ...nobody, env, cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
   const port = await freePort()
   const logFile = join(folder, 'log')

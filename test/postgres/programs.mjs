@@ -1,4 +1,4 @@
-/** Where PostgreSQL is: the system's newest, else the npm package that CI installs. */
+/** Where PostgreSQL is: the system's newest, else the npm packages that CI installs. */
 import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
@@ -17,6 +17,16 @@ export function postgresBin() {
 
 /** A pooler, where Debian has it. */
 export const pgbouncer = '/usr/sbin/pgbouncer'
+
+/** Those that Coffer supports. */
+export const postgresVersions = [13, 14, 15, 16, 17, 18]
+
+/** The same folder of one version: of CI's packages, which are the same everywhere, else the system's. */
+export function postgresBinOf(version) {
+  const named = join(root, `.ci/node_modules/postgres-${version}/native/bin`)
+  const candidates = [version === 18 ? join(packaged, 'bin') : named, join(system, String(version), 'bin')]
+  return candidates.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')))
+}
 
 /** What is missing and how to get it; undefined when all are there. pgbouncer is left out where it is missing, unless CI needs it. */
 export function missingPostgres() {

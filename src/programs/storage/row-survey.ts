@@ -1,5 +1,5 @@
-import { assertFormat, plainRows } from '../../server/barrier/barrier.ts'
-import { sealedRow } from '../../server/barrier/plain-rows.ts'
+import { assertFormat, knownFormat, plainRows } from '../../server/barrier/barrier.ts'
+import { generationRow, sealedRow } from '../../server/barrier/plain-rows.ts'
 import { rowOverheadBytes } from '../../server/barrier/row-cipher.ts'
 import type { Stored } from '../../server/contracts/storage.ts'
 import { migrationKey } from '../../server/storage/migration.ts'
@@ -12,11 +12,11 @@ const unencrypted: readonly string[] = [
   plainRows.wrappedRootKey,
   plainRows.leader,
   sealedRow,
+  generationRow,
   migrationKey,
 ]
 /** Without these no key opens anything. */
 const essential = [plainRows.format, plainRows.keyring, plainRows.sealConfig, plainRows.wrappedRootKey]
-const rowFormat = 1
 const maxProblems = 20
 const sliceRows = 500
 
@@ -97,7 +97,10 @@ class Surveyor {
 
 function checkEncrypted(value: Uint8Array): void {
   if (value.length < rowOverheadBytes) throw new Error(`it has ${value.length} bytes, an encrypted row has more`)
-  if (value[0] !== rowFormat) throw new Error(`it has format ${value[0]}, this Coffer knows format ${rowFormat}`)
+  const [format = 0] = value
+  if (format < 1 || format > knownFormat) {
+    throw new Error(`it has format ${format}, this Coffer knows formats 1 to ${knownFormat}`)
+  }
 }
 
 /** The folder of a row, as far as no person chose its name. */

@@ -8,7 +8,9 @@ import { parseRow } from './view.ts'
 export const maxPlaintextBytes = 1024 * 1024
 const maxKeyBytes = 1024
 
-type Write = { readonly kind: 'create' | 'put'; readonly value: Uint8Array } | { readonly kind: 'remove' }
+type Write =
+  | { readonly kind: 'create' | 'put'; readonly value: Uint8Array; readonly format: number }
+  | { readonly kind: 'remove' }
 
 export interface AttemptOptions {
   readonly read: (key: string) => Promise<Stored | undefined>
@@ -16,7 +18,12 @@ export interface AttemptOptions {
   readonly isReserved: (key: string) => boolean
   /** Rows read beforehand; they count as read by this attempt once it asks for them. */
   readonly seed: ReadonlyMap<string, Stored | undefined>
+  /** Of the storage: rows of a newer one can't be written. */
+  readonly format: number
 }
+
+/** A row to be written: its key, its plaintext, the format of that. */
+export type Plain = readonly [key: string, value: Uint8Array, format: number]
 
 /** One run of a transaction: what it read (plaintext, with versions) and what it wants to write. */
 export class Attempt implements Tx {
@@ -26,6 +33,10 @@ export class Attempt implements Tx {
 
   constructor(options: AttemptOptions) {
     this.#options = options
+  }
+
+  get format(): number {
+    return this.#options.format
   }
 
   async get<T>(view: SecretStorage, key: string, schema: Schema<T>): Promise<T | undefined> {
@@ -46,15 +57,15 @@ export class Attempt implements Tx {
     return Promise.resolve(this.#reads.get(storageKey)?.value)
   }
 
-  create(view: SecretStorage, key: string, value: Json | Uint8Array): void {
+  create(view: SecretStorage, key: string, value: Json | Uint8Array, format?: number): void {
     const before = this.#writes.get(view.prefix + key)
     // A row that this transaction removed is there until the commit, so it can't be created by it.
-    this.#write(view.prefix + key, { kind: before?.kind === 'remove' ? 'put' : 'create', value: encode(value) })
+    this.#write(view.prefix + key, { kind: before?.kind === 'remove' ? 'put' : 'create', ...encode(value, format) })
   }
 
-  put(view: SecretStorage, key: string, value: Json | Uint8Array): void {
+  put(view: SecretStorage, key: string, value: Json | Uint8Array, format?: number): void {
     const before = this.#writes.get(view.prefix + key)
-    this.#write(view.prefix + key, { kind: before?.kind === 'create' ? 'create' : 'put', value: encode(value) })
+    this.#write(view.prefix + key, { kind: before?.kind === 'create' ? 'create' : 'put', ...encode(value, format) })
   }
 
   remove(view: SecretStorage, key: string): void {
@@ -78,17 +89,17 @@ export class Attempt implements Tx {
   }
 
   /** Writes to rows that were read absent create them, which is how absence is checked; nothing is left of removing such a row. */
-  writes(): { create: [string, Uint8Array][]; put: [string, Uint8Array][]; remove: string[] } {
-    const create: [string, Uint8Array][] = []
-    const put: [string, Uint8Array][] = []
+  writes(): { create: Plain[]; put: Plain[]; remove: string[] } {
+    const create: Plain[] = []
+    const put: Plain[] = []
     const remove: string[] = []
     for (const [key, write] of this.#writes) {
       if (write.kind === 'remove') {
         if (!this.#wasReadAbsent(key)) remove.push(key)
       } else if (write.kind === 'create' || this.#wasReadAbsent(key)) {
-        create.push([key, write.value])
+        create.push([key, write.value, write.format])
       } else {
-        put.push([key, write.value])
+        put.push([key, write.value, write.format])
       }
     }
     return { create, put, remove }
@@ -117,11 +128,18 @@ export class Attempt implements Tx {
     if (write.kind !== 'remove' && write.value.length > maxPlaintextBytes) {
       throw new Refusal(413, `value too large: ${write.value.length} bytes, the limit is ${maxPlaintextBytes}`)
     }
+    if (write.kind !== 'remove' && write.format > this.#options.format) {
+      throw new Error(
+        `a row of format ${write.format} can't be written into a storage of format ${this.#options.format}`,
+      )
+    }
     this.#writes.set(key, write)
   }
 }
 
-/** Bytes are copied: the caller may go on using its buffer. */
-function encode(value: Json | Uint8Array): Uint8Array {
-  return value instanceof Uint8Array ? Buffer.from(value) : Buffer.from(stringifyJson(value))
+/** Bytes are copied: the caller may go on using its buffer. A document says its format itself. */
+function encode(value: Json | Uint8Array, format?: number): { value: Uint8Array; format: number } {
+  if (value instanceof Uint8Array) return { value: Buffer.from(value), format: format ?? 1 }
+  const said = typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined
+  return { value: Buffer.from(stringifyJson(value)), format: format ?? (typeof said === 'number' ? said : 1) }
 }

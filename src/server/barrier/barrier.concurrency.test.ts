@@ -247,7 +247,12 @@ describe('transactions', () => {
 
   it('check a row that was read twice at once in the version that they were given', async () => {
     const answers = ['1', '2'].map((text) => ({ value: Buffer.from(text), version: `0000000000000${text}` }))
-    const attempt = new Attempt({ read: async () => answers.shift(), isReserved: () => false, seed: new Map() })
+    const attempt = new Attempt({
+      read: async () => answers.shift(),
+      isReserved: () => false,
+      format: 1,
+      seed: new Map(),
+    })
     const { view } = await setup()
     const [a, b] = await Promise.all([attempt.get(view, 'a', number), attempt.get(view, 'a', number)])
     expect([a, b]).toEqual([1, 1])

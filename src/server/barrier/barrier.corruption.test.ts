@@ -29,6 +29,8 @@ class Tampered {
       now: honest.now.bind(honest),
       changes: honest.changes.bind(honest),
       lead: honest.lead.bind(honest),
+      announce: honest.announce.bind(honest),
+      isAtWork: honest.isAtWork.bind(honest),
       close: honest.close.bind(honest),
     }
   }

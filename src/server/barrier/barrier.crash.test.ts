@@ -40,7 +40,7 @@ describe('a process that dies at a commit', () => {
         await expect(firstStart(crashing(backend, at, when))).rejects.toThrow('the process died here')
         const done = when === 'after' ? at + 1 : at
         const keys = await backend.list('', { depth: 'all', limit: 100 })
-        expect(keys.filter((key) => key.startsWith('core/'))).toHaveLength(done > 0 ? 4 : 0)
+        expect(keys.filter((key) => key.startsWith('core/'))).toHaveLength(done > 0 ? 5 : 0)
         // Each transaction's rows come in pairs: never one of them.
         expect(keys.filter((key) => key.startsWith('sys/'))).toHaveLength(Math.max(0, Math.min(done, 4) - 1) * 2)
         await firstStart(backend)

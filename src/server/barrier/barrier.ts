@@ -8,6 +8,7 @@ import { Refusal } from '../contracts/request.ts'
 import type { Rows, SecretStorage, Tx } from '../contracts/secret-storage.ts'
 import {
   type Change,
+  type Check,
   type ListPage,
   OutcomeUnknown,
   type Put,
@@ -17,23 +18,28 @@ import {
   type Stored,
 } from '../contracts/storage.ts'
 import { EncryptionCount } from './encryption-count.ts'
+import { Generation } from './generation.ts'
 import { Keyring, takeKey } from './keyring.ts'
 import { KeyringStore, type OpenKeyring } from './keyring-store.ts'
-import { assertFormat, isReservedRow, plainRows, sealedRow } from './plain-rows.ts'
-import { encodeMark, type RestoredMark } from './restored-mark.ts'
-import { DamagedRow, RowCipher, UnknownTerm } from './row-cipher.ts'
+import { assertFormat, isReservedRow, knownFormat, plainRows, sealedRow } from './plain-rows.ts'
+import { type RestoredMark, restoredRows } from './restored-mark.ts'
+import { DamagedRow, NewerRow, RowCipher, UnknownTerm } from './row-cipher.ts'
 import { Transactor } from './transact.ts'
 import { View } from './view.ts'
 
 export { WrongRootKey } from './keyring-store.ts'
-export { assertFormat, FormatUnsupported, plainRows } from './plain-rows.ts'
-export { DamagedRow, UnknownTerm } from './row-cipher.ts'
+export { assertFormat, FormatUnsupported, knownFormat, plainRows } from './plain-rows.ts'
+export { DamagedRow, NewerRow, UnknownTerm } from './row-cipher.ts'
 
 export interface BarrierOptions {
   readonly backend: StorageBackend
   readonly clock: Clock
   readonly random: RandomBytes
   readonly log: Logger
+  /** Another node has replaced all rows, and this one was about to write: it must forget its keys. */
+  readonly passed?: () => void
+  /** The newest format of rows that the program knows: for tests of what comes after `knownFormat`. */
+  readonly knownFormat?: number
 }
 
 interface Unsealed {
@@ -65,6 +71,8 @@ export class Barrier implements Rows {
   readonly #store: KeyringStore
   readonly #transactor: Transactor
   readonly #count: EncryptionCount
+  readonly #generation: Generation
+  readonly knownFormat: number
   #unsealed: Unsealed | undefined
   #reload: Promise<void> | undefined
   /** Writes under way, and who waits for their end. */
@@ -73,27 +81,41 @@ export class Barrier implements Rows {
   /** All rows are being replaced: nothing goes in or out any more until `seal`. */
   #replaced = false
 
-  constructor({ backend, clock, random, log }: BarrierOptions) {
+  constructor({ backend, clock, random, log, passed = () => undefined, ...options }: BarrierOptions) {
+    this.knownFormat = options.knownFormat ?? knownFormat
     this.#backend = backend
     this.#random = random
     this.#clock = clock
     this.#log = log
-    this.#store = new KeyringStore({ backend, random, log })
-    const seal = (key: string, version: string, plaintext: Uint8Array) => this.#seal(key, version, plaintext)
+    this.#generation = new Generation({ backend, random, passed, refresh: () => this.#reloadKeyring() })
+    const under: Pick<StorageBackend, 'read' | 'commit'> = {
+      read: (keys) => backend.read(keys),
+      commit: (commit) => this.#generation.commit(commit),
+    }
+    this.#store = new KeyringStore({ backend: under, random, log, known: this.knownFormat })
+    const seal = (key: string, version: string, plaintext: Uint8Array, format?: number) =>
+      this.#seal(key, version, plaintext, format)
     const read = (key: string) => this.readRow(key)
-    this.#count = new EncryptionCount({ backend, random, read, seal })
-    this.#transactor = new Transactor({ backend, clock, random, read, isReserved: isReservedRow, seal })
+    this.#count = new EncryptionCount({ backend: under, random, read, seal })
+    const format = () => this.format
+    const begin = () => this.#generation.begin()
+    this.#transactor = new Transactor({ backend, begin, clock, random, read, isReserved: isReservedRow, seal, format })
   }
 
   get sealed(): boolean {
     return this.#unsealed === undefined
   }
 
+  /** Of the storage: the newest that rows are written in. It may lag behind on this node, never be ahead. */
+  get format(): number {
+    return this.#keys().open.format
+  }
+
   /** False for an empty storage. Throws FormatUnsupported when a newer Coffer wrote it. */
   async initialised(): Promise<boolean> {
     const [format, keyring] = await this.#store.readPlain([plainRows.format, plainRows.keyring])
     if (!format && !keyring) return false
-    assertFormat(format?.value)
+    assertFormat(format?.value, this.knownFormat)
     return true
   }
 
@@ -124,11 +146,13 @@ export class Barrier implements Rows {
 
   /** Opens the keyring (`rootKey` is copied). Throws WrongRootKey, DamagedRow, FormatUnsupported; the barrier is then as before. */
   async unseal(rootKey: Uint8Array): Promise<void> {
-    const open = await this.#store.open(this.#store.rootOf(Buffer.from(rootKey)))
+    const root = this.#store.rootOf(Buffer.from(rootKey))
+    const open = await this.#generation.opening(() => this.#store.open(root))
     const unsealed: Unsealed = {
       open,
       cipher: new RowCipher({
         random: this.#random,
+        known: this.knownFormat,
         terms: {
           get activeTerm() {
             return unsealed.open.keyring.activeTerm
@@ -149,6 +173,7 @@ export class Barrier implements Rows {
     this.#unsealed.open.root.cipher.clear()
     this.#unsealed = undefined
     this.#replaced = false
+    this.#generation.forget()
     this.#log.info('barrier sealed')
   }
 
@@ -176,6 +201,21 @@ export class Barrier implements Rows {
     const keyring = recoveryKey === undefined ? before.keyring : before.keyring.withRecovery(recovery)
     const root = rootKey ? { root: this.#store.rootOf(Buffer.from(rootKey)) } : {}
     adopt(keys, await this.#store.commit(before, { keyring, plain, ...root }))
+  }
+
+  /**
+   * From now on rows of format `to` may be written, once `checks` hold in the same commit: by them the caller knows that every
+   * live node reads such rows. Who does not can't write any more. Refusal 503 when something changed at the same time.
+   */
+  async raiseFormat(to: number, checks: readonly Check[]): Promise<void> {
+    const keys = this.#keys()
+    const before = await this.#store.open(keys.open.root, keys.open.keyring)
+    if (to > this.knownFormat) throw new RangeError(`this program does not know format ${to}`)
+    if (to <= before.format) return adopt(keys, before)
+    const format = { to, checks, put: [this.#generation.next()] }
+    const after = await this.#store.commit(before, { keyring: before.keyring, format })
+    this.#generation.adopt(after.version)
+    adopt(keys, after)
   }
 
   /** Whether this is the recovery key; false where there is none. */
@@ -252,7 +292,7 @@ export class Barrier implements Rows {
 
   /** Removes rows of a prefix that is dead and never used again, see StorageBackend.clear. */
   async clear(prefix: string, limit: number): Promise<number> {
-    return this.#writes(() => this.#backend.clear(prefix, limit))
+    return this.#writes(() => this.#generation.clear(prefix, limit))
   }
 
   /** Rows as they are stored, at one moment; without the leader's, which is about who runs now. */
@@ -270,7 +310,7 @@ export class Barrier implements Rows {
     this.#replaced = true
     try {
       if (this.#writing > 0) await new Promise<void>((resolve) => (this.#written = resolve))
-      await this.#backend.replace(withoutNode(rows, commitId(this.#random), mark), bytes)
+      await this.#backend.replace(restoredRows(rows, commitId(this.#random), mark), bytes)
     } catch (error) {
       if (!(error instanceof OutcomeUnknown)) this.#replaced = false
       throw error
@@ -329,15 +369,16 @@ export class Barrier implements Rows {
         return { value: cipher.open(key, row), version: row.version }
       } catch (error) {
         if (error instanceof DamagedRow) this.#log.error('stored row is damaged', { key })
+        if (error instanceof NewerRow) this.#log.warn('stored row is of a newer Coffer', { key, format: error.format })
         throw error
       }
     })
   }
 
-  #seal(key: string, version: string, plaintext: Uint8Array): Uint8Array {
+  #seal(key: string, version: string, plaintext: Uint8Array, format?: number): Uint8Array {
     const { cipher, open } = this.#keys()
     this.#count.add(open.keyring.activeTerm)
-    return cipher.seal(key, version, plaintext)
+    return cipher.seal(key, version, plaintext, format)
   }
 
   async #reloadKeyring(): Promise<void> {
@@ -350,19 +391,10 @@ export class Barrier implements Rows {
 /** Never a commit's. */
 const noVersion = '00000000000000'
 
-/** The rows of a snapshot, and the mark that makes every node forget the keys of the storage before. */
-function* withoutNode(
-  rows: Iterable<readonly [string, Stored]>,
-  id: string,
-  mark: RestoredMark | undefined,
-): Generator<readonly [string, Stored]> {
-  for (const row of rows) if (row[0] !== plainRows.leader && row[0] !== sealedRow) yield row
-  yield [sealedRow, { value: encodeMark(id, mark), version: id }]
-}
-
 /** A keyring that was read before a rotation may come back after it. */
 function adopt(keys: Unsealed, open: OpenKeyring): void {
   const { activeTerm, rootSerial } = keys.open.keyring
-  if (open.keyring.activeTerm < activeTerm || open.keyring.rootSerial < rootSerial) return
+  if (open.keyring.activeTerm < activeTerm || open.keyring.rootSerial < rootSerial || open.format < keys.open.format)
+    return
   keys.open = open
 }

@@ -3,9 +3,10 @@ import type { Logger } from '../../lib/log.ts'
 import type { RandomBytes } from '../../lib/random.ts'
 import { commitId } from '../contracts/commit.ts'
 import { Refusal } from '../contracts/request.ts'
-import type { Put, StorageBackend, Stored } from '../contracts/storage.ts'
+import type { Check, Put, StorageBackend, Stored } from '../contracts/storage.ts'
+import { generationValue } from './generation.ts'
 import { Keyring, takeKey } from './keyring.ts'
-import { assertFormat, formatRow, plainRows, rootUpgradeRow } from './plain-rows.ts'
+import { assertFormat, formatRow, generationRow, plainRows, rootUpgradeRow } from './plain-rows.ts'
 import { DamagedRow, RowCipher, UnknownTerm } from './row-cipher.ts'
 
 /** The given key does not open the keyring; nothing has changed. */
@@ -28,10 +29,14 @@ export interface OpenKeyring {
   readonly root: Root
   /** Of the row it was read from or written as. */
   readonly version: string
+  /** Of the storage, read with it. */
+  readonly format: number
 }
 
 export interface KeyringStoreOptions {
-  readonly backend: StorageBackend
+  readonly backend: Pick<StorageBackend, 'read' | 'commit'>
+  /** The newest format that this program knows. */
+  readonly known: number
   readonly random: RandomBytes
   readonly log: Logger
 }
@@ -42,6 +47,8 @@ export interface KeyringChange {
   readonly plain?: readonly Put[]
   /** Another root key than the one it was read with. */
   readonly root?: Root
+  /** Of the storage, from now on; it comes with what the rest of the storage must be told. */
+  readonly format?: { readonly to: number; readonly checks: readonly Check[]; readonly put: readonly Put[] }
 }
 
 /** How many root keys a node may sleep through and still find the way to the present one. */
@@ -69,11 +76,12 @@ export class KeyringStore {
   }
 
   async create(root: Root, plain: readonly Put[], make: (digests: Record<string, string>) => Keyring): Promise<void> {
-    const { backend, random } = this.#options
-    const given = [{ key: plainRows.format, value: formatRow() }, ...plain]
+    const { backend, random, known } = this.#options
+    const given = [{ key: plainRows.format, value: formatRow(known) }, ...plain]
     const id = commitId(random)
     const keyring = sealed(root, id, make(digestsOf(given)))
-    const create = [...given, { key: plainRows.keyring, value: keyring }]
+    const generation = { key: generationRow, value: generationValue('') }
+    const create = [...given, { key: plainRows.keyring, value: keyring }, generation]
     if ((await backend.commit({ id, checks: [], create })) === 'conflict') {
       throw new Refusal(400, 'Vault is already initialized')
     }
@@ -84,13 +92,13 @@ export class KeyringStore {
    * had before: when the root key was changed since, the new one is found through it.
    */
   async open(root: Root, known?: Keyring): Promise<OpenKeyring> {
-    const [format, row] = await this.readPlain([plainRows.format, plainRows.keyring])
-    if (!format && !row) throw new Refusal(400, 'Vault is not initialized')
-    assertFormat(format?.value)
+    const [formatted, row] = await this.readPlain([plainRows.format, plainRows.keyring])
+    if (!formatted && !row) throw new Refusal(400, 'Vault is not initialized')
+    const format = assertFormat(formatted?.value, this.#options.known)
     if (!row) throw new DamagedRow(plainRows.keyring, 'it is gone')
     const opened = await this.#decode(root, row, known?.rootSerial)
     const damaged = await this.#damagedPlain(opened.keyring)
-    if (damaged === undefined) return { ...opened, version: row.version }
+    if (damaged === undefined) return { ...opened, version: row.version, format }
     const [again] = await this.readPlain([plainRows.keyring])
     // Changed between the two reads: rows of different moments say nothing.
     if (again && again.version !== row.version) return this.open(root, known)
@@ -101,20 +109,27 @@ export class KeyringStore {
   /** Refusal 503 when another node changed the keyring meanwhile. */
   async commit(before: OpenKeyring, change: KeyringChange): Promise<OpenKeyring> {
     const { backend, random } = this.#options
-    const { plain = [], root = before.root } = change
+    const { root = before.root, format } = change
+    const raised = format ? [{ key: plainRows.format, value: formatRow(format.to) }] : []
+    const plain = [...(change.plain ?? []), ...raised]
     const keyring = change.keyring.changed({
       plainDigests: digestsOf(plain),
       ...(root === before.root ? {} : { rootSerial: before.keyring.rootSerial + 1 }),
     })
     const id = commitId(random)
     const upgrade = root === before.root ? [] : [this.#upgrade(before, root, id)]
-    const put = [...plain, ...upgrade, { key: plainRows.keyring, value: sealed(root, id, keyring) }]
-    const checks = [{ key: plainRows.keyring, version: before.version }]
+    const put = [
+      ...plain,
+      ...upgrade,
+      ...(format?.put ?? []),
+      { key: plainRows.keyring, value: sealed(root, id, keyring) },
+    ]
+    const checks = [{ key: plainRows.keyring, version: before.version }, ...(format?.checks ?? [])]
     const remove = root === before.root ? [] : [rootUpgradeRow(before.keyring.rootSerial - keptUpgrades)]
     if ((await backend.commit({ id, checks, put, remove })) === 'conflict') {
       throw new Refusal(503, 'the keyring was changed by another node at the same time, try again')
     }
-    return { keyring, root, version: id }
+    return { keyring, root, version: id, format: format?.to ?? before.format }
   }
 
   /** Nodes that have the old root key find the new one here, so that nobody must unseal them again. */

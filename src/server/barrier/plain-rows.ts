@@ -1,4 +1,5 @@
 import { parseJson } from '../../lib/json/parse.ts'
+import { Refusal } from '../contracts/request.ts'
 
 /** Rows that exist before there are keys. `sealConfig` and `wrappedRootKey` belong to the seal, which passes them to `initialise`. */
 export const plainRows = {
@@ -13,37 +14,50 @@ export const plainRows = {
 /** Only its version counts (pipeline/access/authority.ts): it is read as it stands, since a restore writes it without keys. */
 export const sealedRow = 'core/sealed'
 
-/** The format of everything in storage; raised only with a migration (docs/adr). */
-const currentFormat = 1
+/** The newest format of rows that this program knows; what it writes is the storage's (docs/adr). */
+export const knownFormat = 1
+
+/** Read as it stands: it is written without keys. Its version is the generation; it says which restore the rows come from. */
+export const generationRow = 'core/generation'
 
 /** Holds root key number `serial + 1`, encrypted by the one before it. */
 export const rootUpgradeRow = (serial: number) => `core/root-upgrade/${serial}`
 
 export function isReservedRow(key: string): boolean {
-  return Object.values<string>(plainRows).includes(key) || /^core\/(root-upgrade|encryptions)\//.test(key)
+  return (
+    Object.values<string>(plainRows).includes(key) ||
+    key === generationRow ||
+    /^core\/(root-upgrade|encryptions)\//.test(key)
+  )
 }
 
 /** A newer (or damaged) storage, which this version must not touch. */
-export class FormatUnsupported extends Error {
+export class FormatUnsupported extends Refusal {
   override name = 'FormatUnsupported'
+
+  constructor(message: string) {
+    super(503, message)
+  }
 }
 
-export function formatRow(): Uint8Array {
-  return Buffer.from(JSON.stringify({ format: currentFormat }))
+export function formatRow(format: number): Uint8Array {
+  return Buffer.from(JSON.stringify({ format }))
 }
 
-export function assertFormat(row: Uint8Array | undefined): void {
+/** Answers the format. Throws FormatUnsupported. */
+export function assertFormat(row: Uint8Array | undefined, known = knownFormat): number {
   const format = readFormat(row)
   if (format === undefined) {
     throw new FormatUnsupported(
       `the row "${plainRows.format}" is missing or damaged: this is not a storage that Coffer can open`,
     )
   }
-  if (format > currentFormat) {
+  if (format > known) {
     throw new FormatUnsupported(
-      `the storage has format ${format}, this Coffer knows up to ${currentFormat}: start the version that wrote it, or a newer one`,
+      `the storage has format ${format}, this Coffer knows up to ${known}: start the version that wrote it, or a newer one`,
     )
   }
+  return format
 }
 
 function readFormat(row: Uint8Array | undefined): number | undefined {

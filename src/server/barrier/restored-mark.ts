@@ -1,5 +1,7 @@
 import type { Rows } from '../contracts/secret-storage.ts'
-import { sealedRow } from './plain-rows.ts'
+import type { Stored } from '../contracts/storage.ts'
+import { generationValue } from './generation.ts'
+import { generationRow, plainRows, sealedRow } from './plain-rows.ts'
 
 /** What a restore says about itself, for whoever unseals the storage after it. */
 export interface RestoredMark {
@@ -33,4 +35,19 @@ export async function readMark(rows: Pick<Rows, 'read'>): Promise<RestoredMark |
     // Sealed by hand since: encrypted.
     return undefined
   }
+}
+
+/**
+ * The rows of a snapshot without those about nodes of its time, the mark that makes every node forget the keys of the storage
+ * before, and a new generation, so that nothing is written any more that was worked out from the rows before.
+ */
+export function* restoredRows(
+  rows: Iterable<readonly [string, Stored]>,
+  id: string,
+  mark: RestoredMark | undefined,
+): Generator<readonly [string, Stored]> {
+  const own: readonly string[] = [plainRows.leader, sealedRow, generationRow]
+  for (const row of rows) if (!own.includes(row[0]) && !row[0].startsWith('core/nodes/')) yield row
+  yield [sealedRow, { value: encodeMark(id, mark), version: id }]
+  yield [generationRow, { value: generationValue(id), version: id }]
 }

@@ -1,18 +1,21 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 import { pooled, type RandomBytes } from '../../lib/random.ts'
+import { Refusal } from '../contracts/request.ts'
 import type { Stored } from '../contracts/storage.ts'
 
 /**
- * One encrypted row: format (1 byte, 1) | term (4, big endian) | subkey id (16) | nonce (12) | AES-256-GCM ciphertext and tag (16).
+ * One encrypted row: format (1 byte) | term (4, big endian) | subkey id (16) | nonce (12) | AES-256-GCM ciphertext and tag (16).
  *
  * The subkey is HKDF-SHA256 of the term's key with the subkey id, drawn at each process start: nonces are random, and
  * 2^32 of them under one key would be too many for all processes of a term together (NIST SP 800-38D, 8.3).
+ *
+ * The format is that of what is encrypted, from 1: a program that does not know it hands out nothing of the row.
  *
  * The additional data is the row's first 21 bytes, the version of the row (the commit's id) and its storage key, so a
  * value moved to another key or put back under a later version does not open. What cannot be seen here: a row whose
  * value *and* version were both put back as they once were, by someone who writes the storage itself.
  */
-const rowFormat = 1
+const firstFormat = 1
 const headBytes = 21
 const nonceBytes = 12
 const tagBytes = 16
@@ -50,25 +53,43 @@ export class UnknownTerm extends Error {
   }
 }
 
+/** A newer program wrote it. */
+export class NewerRow extends Refusal {
+  override name = 'NewerRow'
+  readonly format: number
+
+  constructor(format: number, known: number) {
+    super(
+      503,
+      `what was asked for is stored in format ${format}, and this Coffer knows up to ${known}: ask a node of the newer version, and upgrade this one`,
+    )
+    this.format = format
+  }
+}
+
 export class RowCipher {
   readonly #random: RandomBytes
   readonly #nonces: RandomBytes
   readonly #terms: TermKeys
+  readonly #known: number
   readonly #subkeys = new Map<string, KeyObject>()
   /** Reused for each row: seal and open are synchronous. */
   readonly #aad = Buffer.allocUnsafe(headBytes + 64 + 1024 * 3)
   #own: { term: number; head: Buffer; key: KeyObject; rows: number } | undefined
 
-  constructor(options: { readonly random: RandomBytes; readonly terms: TermKeys }) {
+  /** `known`: the newest format of rows that it opens. */
+  constructor(options: { readonly random: RandomBytes; readonly terms: TermKeys; readonly known?: number }) {
+    this.#known = options.known ?? firstFormat
     this.#random = options.random
     this.#nonces = pooled(options.random)
     this.#terms = options.terms
   }
 
-  seal(storageKey: string, version: string, plaintext: Uint8Array): Uint8Array {
+  seal(storageKey: string, version: string, plaintext: Uint8Array, format = firstFormat): Uint8Array {
     const { head, key } = this.#ownSubkey(storageKey)
     const row = Buffer.allocUnsafe(rowOverheadBytes + plaintext.length)
     row.set(head, 0)
+    row[0] = format
     row.set(this.#nonces(nonceBytes), headBytes)
     const nonce = row.subarray(headBytes, headBytes + nonceBytes)
     const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: tagBytes })
@@ -79,12 +100,11 @@ export class RowCipher {
     return row
   }
 
-  /** Throws DamagedRow or UnknownTerm. */
+  /** Throws DamagedRow, NewerRow or UnknownTerm. */
   open(storageKey: string, stored: Stored): Uint8Array {
     const { value, version } = stored
     const row = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
     if (row.length < rowOverheadBytes) throw new DamagedRow(storageKey, 'it is too short')
-    if (row[0] !== rowFormat) throw new DamagedRow(storageKey, `it has format ${row[0]}, not ${rowFormat}`)
     const key = this.#subkey(row, storageKey)
     const nonce = row.subarray(headBytes, headBytes + nonceBytes)
     const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: tagBytes })
@@ -96,6 +116,12 @@ export class RowCipher {
     } catch {
       plaintext.fill(0)
       throw new DamagedRow(storageKey, 'it does not open under its name and version')
+    }
+    const [format = 0] = row
+    if (format > this.#known) {
+      // Whoever has the keys wrote it so: no damage.
+      plaintext.fill(0)
+      throw new NewerRow(format, this.#known)
     }
     return plaintext
   }
@@ -120,7 +146,7 @@ export class RowCipher {
     let own = this.#own
     if (!own || own.term !== term || own.rows >= rowsPerSubkey) {
       const head = Buffer.alloc(headBytes)
-      head[0] = rowFormat
+      head[0] = firstFormat
       head.writeUInt32BE(term, 1)
       head.set(this.#random(16), 5)
       own = { term, head, key: this.#subkey(head, storageKey), rows: 0 }

@@ -4,18 +4,22 @@ import { commitId } from '../contracts/commit.ts'
 import { Refusal } from '../contracts/request.ts'
 import type { Tx } from '../contracts/secret-storage.ts'
 import type { Put, StorageBackend, Stored } from '../contracts/storage.ts'
-import { Attempt, type AttemptOptions } from './attempt.ts'
+import { Attempt, type AttemptOptions, type Plain } from './attempt.ts'
 import { KeyQueue } from './key-queue.ts'
 
 const maxAttempts = 8
 
 export interface TransactorOptions {
-  readonly backend: Pick<StorageBackend, 'read' | 'commit'>
+  readonly backend: Pick<StorageBackend, 'read'>
+  /** Asked at the beginning of each transaction. */
+  readonly begin: () => StorageBackend['commit']
   readonly clock: Clock
   readonly random: RandomBytes
   readonly read: AttemptOptions['read']
   readonly isReserved: AttemptOptions['isReserved']
-  readonly seal: (key: string, version: string, plaintext: Uint8Array) => Uint8Array
+  readonly seal: (key: string, version: string, plaintext: Uint8Array, format: number) => Uint8Array
+  /** Of the storage, as this node knows it. */
+  readonly format: () => number
 }
 
 const noSeed: ReadonlyMap<string, Stored | undefined> = new Map()
@@ -32,11 +36,12 @@ export class Transactor {
   }
 
   async transact<T>(run: (tx: Tx) => Promise<T>, seed: ReadonlyMap<string, Stored | undefined>): Promise<T> {
-    const { read, isReserved } = this.#options
+    const { read, isReserved, format, begin } = this.#options
+    const commit = begin()
     const held = new Set<string>()
     try {
       for (let attempts = 0, fresh = false; attempts < maxAttempts; fresh = true) {
-        const attempt = new Attempt({ read, isReserved, seed: fresh ? noSeed : seed })
+        const attempt = new Attempt({ read, isReserved, seed: fresh ? noSeed : seed, format: format() })
         const outcome = await this.#run(run, attempt)
         if (outcome) {
           const waiting = this.#mustWait(attempt, held)
@@ -44,7 +49,7 @@ export class Transactor {
             await waiting
             continue
           }
-          if (await this.#commit(attempt)) return outcome.result
+          if (await this.#commit(attempt, commit)) return outcome.result
         }
         attempts += 1
         if (attempts < maxAttempts) await this.#pause(attempts)
@@ -77,14 +82,14 @@ export class Transactor {
     return free ? undefined : this.#queue.acquire(held)
   }
 
-  async #commit(attempt: Attempt): Promise<boolean> {
-    const { backend, seal } = this.#options
+  async #commit(attempt: Attempt, commit: StorageBackend['commit']): Promise<boolean> {
+    const { seal } = this.#options
     const writes = attempt.writes()
     const checks = attempt.checks()
     if (writes.create.length + writes.put.length + writes.remove.length === 0) return this.#stillHolds(attempt)
     const id = commitId(this.#ids)
-    const sealed = ([key, value]: [string, Uint8Array]): Put => ({ key, value: seal(key, id, value) })
-    const outcome = await backend.commit({
+    const sealed = ([key, value, format]: Plain): Put => ({ key, value: seal(key, id, value, format) })
+    const outcome = await commit({
       id,
       checks,
       create: writes.create.map(sealed),

@@ -1,6 +1,8 @@
 /** Where audit lines go. */
 export interface AuditDevice {
   readonly type: string
+  /** True: a line may come in several pieces, of which only the last ends with a newline. */
+  readonly takesPieces?: boolean
   /** Each line ends with its newline. Resolves when the kernel has all lines, in order (fsync is an option); rejects after its deadline. */
   write(lines: readonly Uint8Array[], signal: AbortSignal): Promise<void>
   /** SIGHUP: the file was moved away. */

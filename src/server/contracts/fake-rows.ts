@@ -1,5 +1,5 @@
 import { parseJson } from '../../lib/json/parse.ts'
-import { stringifyJson } from '../../lib/json/stringify.ts'
+import { compareUtf8, stringifyJson } from '../../lib/json/stringify.ts'
 import type { Json } from '../../lib/json/value.ts'
 import { Refusal } from './request.ts'
 import type { Rows, Schema, SecretStorage, Tx } from './secret-storage.ts'
@@ -76,15 +76,14 @@ class FakeView implements SecretStorage {
 
   async list(prefix: string, page: ListPage): Promise<string[]> {
     const start = this.prefix + prefix
-    const below = [...this.#rows.rows.keys()]
-      .filter((key) => key.startsWith(start))
-      .map((key) => key.slice(start.length))
-    const names = page.depth === 'all' ? below : below.map((name) => name.replace(/\/.*$/s, '/'))
-    const sorted = [...new Set(names)].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-    const after = page.after
-    const rest =
-      after === undefined ? sorted : sorted.filter((n) => Buffer.compare(Buffer.from(n), Buffer.from(after)) > 0)
-    return rest.slice(0, page.limit)
+    const names = new Set<string>()
+    for (const key of this.#rows.rows.keys()) {
+      if (!key.startsWith(start)) continue
+      const below = key.slice(start.length)
+      const name = page.depth === 'all' ? below : below.replace(/\/.*$/s, '/')
+      if (page.after === undefined || compareUtf8(name, page.after) > 0) names.add(name)
+    }
+    return [...names].sort(compareUtf8).slice(0, page.limit)
   }
 
   at(prefix: string): SecretStorage {
@@ -102,6 +101,7 @@ class FakeView implements SecretStorage {
 }
 
 class FakeTx implements Tx {
+  readonly format = 1
   readonly checks = new Map<string, string | undefined>()
   readonly writes = new Map<string, Uint8Array | undefined>()
   readonly #rows: FakeRows

@@ -24,11 +24,17 @@ export interface SecretStorage {
 
 /** One attempt of a transaction. Reads see its own writes. */
 export interface Tx {
+  /**
+   * The storage's format: that of the newest rows which every live node knows. A row whose form came with a newer one is not
+   * written in it yet: `tx.put(view, key, tx.format >= 2 ? { format: 2, … } : { format: 1, … })`. Reading is not bound by it.
+   */
+  readonly format: number
   get<T>(view: SecretStorage, key: string, schema: Schema<T>): Promise<T | undefined>
   getBytes(view: SecretStorage, key: string): Promise<Uint8Array | undefined>
   /** The commit conflicts if the key exists by then. */
-  create(view: SecretStorage, key: string, value: Json | Uint8Array): void
-  put(view: SecretStorage, key: string, value: Json | Uint8Array): void
+  create(view: SecretStorage, key: string, value: Json | Uint8Array, format?: number): void
+  /** `format`: of bytes whose form came with a newer one than 1; a document says it in its member "format". */
+  put(view: SecretStorage, key: string, value: Json | Uint8Array, format?: number): void
   remove(view: SecretStorage, key: string): void
 }
 

@@ -16,6 +16,12 @@ export type Commit = {
   readonly create?: readonly Put[]
   readonly put?: readonly Put[]
   readonly remove?: readonly string[]
+  /**
+   * A row that every commit of a node may carry: compared as `checks` are, but nobody waits for anybody over it, and it is none
+   * of the commit's rows. Exact beside `replace`: nothing that rests on the rows before it lands after it. Beside a commit that
+   * changes the row, one that overlaps it may still land.
+   */
+  readonly generation?: Check
 }
 
 /**
@@ -36,8 +42,11 @@ export interface StorageBackend {
   list(prefix: string, page: ListPage): Promise<string[]>
   /** All or nothing. A version mismatch or an existing `create` key is 'conflict'. Throws OutcomeUnknown, StorageFull, StorageDown. */
   commit(c: Commit): Promise<'ok' | 'conflict'>
-  /** Idempotent, not atomic; only below prefixes that are dead and never reused (UUIDs). Returns how many rows it removed, at most limit. */
-  clear(prefix: string, limit: number): Promise<number>
+  /**
+   * Idempotent, not atomic; only below prefixes that are dead and never reused (UUIDs). Returns how many rows it removed, at most limit.
+   * Throws GenerationPassed, removing nothing more, when the row of `generation` has another version.
+   */
+  clear(prefix: string, limit: number, generation?: Check): Promise<number>
   snapshot(signal: AbortSignal): AsyncIterable<readonly [string, Stored]>
   /** Empty backend only. */
   load(rows: AsyncIterable<readonly [string, Stored]>): Promise<void>
@@ -53,12 +62,24 @@ export interface StorageBackend {
   changes(signal: AbortSignal): AsyncIterable<Change>
   /** Runs `work` while this process leads; every housekeeping commit carries `fence` in its checks. */
   lead(work: (fence: Check, signal: AbortSignal) => Promise<void>, until: AbortSignal): Promise<void>
+  /** Names this opening of the storage, another one after each restart. From now until it ends `isAtWork` of it is true for everyone. */
+  announce(): Promise<string>
+  /** Whether the opening of this name may still be at work; in doubt true. False some seconds after its process has ended. */
+  isAtWork(opening: string): Promise<boolean>
   close(): Promise<void>
 }
 
 /** The connection was cut and the row could not be read back: the commit may or may not have happened. Answered with 503. */
 export class OutcomeUnknown extends Error {
   override name = 'OutcomeUnknown'
+}
+/** All rows were replaced, or the format of the storage was raised, since the generation was read: nothing was written. */
+export class GenerationPassed extends Error {
+  override name = 'GenerationPassed'
+
+  constructor() {
+    super('what this was worked out from is of a generation of the storage that has passed')
+  }
 }
 /** No room left; nothing was written. The message names the volume and what to do. */
 export class StorageFull extends Error {

@@ -1,6 +1,6 @@
 /** What every backend refuses before it writes. A RangeError here is the caller's fault and never depends on what is stored. */
 import { commitIdForm } from '../contracts/commit.ts'
-import type { Commit, ListPage, StorageBackend, Stored } from '../contracts/storage.ts'
+import type { Check, Commit, ListPage, StorageBackend, Stored } from '../contracts/storage.ts'
 
 export const maxKeyBytes = 1024
 
@@ -32,6 +32,7 @@ export function checkCommit(commit: Commit): number {
     if (!rows.has(key)) bytes += checkKey(key)
     rows.add(key)
   }
+  if (commit.generation) checkGeneration(commit.generation)
   const written = new Set<string>()
   const write = (key: string, value?: Uint8Array) => {
     if (written.has(key)) throw new RangeError('a commit writes each key once')
@@ -49,6 +50,12 @@ export function checkCommit(commit: Commit): number {
     throw new RangeError(`a commit has at most ${limits.commitBytes} bytes, not ${bytes}`)
   }
   return bytes
+}
+
+/** Beside the commit's rows: a commit of as many as are allowed may carry it. */
+function checkGeneration({ key, version }: Check): void {
+  if (!commitIdForm.test(version)) throw new RangeError('a version is the id of a commit')
+  checkKey(key)
 }
 
 /** A row of a snapshot that is loaded. Answers the bytes of key and value. */

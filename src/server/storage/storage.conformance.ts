@@ -6,6 +6,7 @@ import { commitId } from '../contracts/commit.ts'
 import {
   type Change,
   type Check,
+  GenerationPassed,
   type ListPage,
   type Put,
   type ReadResult,
@@ -42,6 +43,7 @@ export function describeStorage(
     describe('listing', () => listing(suite))
     describe('limits', () => limits(suite))
     describe('two writers', () => races(suite))
+    describe('generations', () => generations(suite))
     describe('bulk', () => bulk(suite))
     describe('replacement', () => replacing(suite))
     describe('changes', () => changes(suite))
@@ -526,6 +528,42 @@ function races(suite: Suite) {
   })
 }
 
+function generations(suite: Suite) {
+  suite.it('a commit of the present generation is written, one of another conflicts', async ({ backend, prefix }) => {
+    const key = `${prefix}generation`
+    const generation = { key, version: await write(backend, put(key)) }
+    expect(await backend.commit({ id: id(), checks: [], create: [put(`${prefix}a`)], generation })).toBe('ok')
+    expect(await backend.commit({ id: id(), checks: [generation], put: [put(`${prefix}b`)], generation })).toBe('ok')
+    await write(backend, put(key, 'next'))
+    for (const rest of [{ put: [put(`${prefix}c`)] }, { create: [put(`${prefix}c`)] }, { remove: [`${prefix}a`] }]) {
+      expect(await backend.commit({ id: id(), checks: [], ...rest, generation })).toBe('conflict')
+    }
+    const none = { key: `${prefix}none`, version: id() }
+    expect(await backend.commit({ id: id(), checks: [], put: [put(`${prefix}c`)], generation: none })).toBe('conflict')
+    expect(await backend.list(prefix, all)).toEqual(['a', 'b', 'generation'])
+  })
+
+  suite.it('clear removes below the present generation only', async ({ backend, prefix }) => {
+    const key = `${prefix}generation`
+    const generation = { key, version: await write(backend, put(key)) }
+    await write(backend, put(`${prefix}dead/a`), put(`${prefix}dead/b`))
+    expect(await backend.clear(`${prefix}dead/`, 1, generation)).toBe(1)
+    await write(backend, put(key, 'next'))
+    await expect(backend.clear(`${prefix}dead/`, 1, generation)).rejects.toThrow(GenerationPassed)
+    expect(await backend.list(`${prefix}dead/`, all)).toEqual(['b'])
+  })
+
+  suite.it('the generation is none of the rows of a commit, which may have as many as ever', async (opened) => {
+    const { backend, prefix, peer } = opened
+    const key = `${prefix}generation`
+    const generation = { key, version: await write(backend, put(key)) }
+    const puts = range(backend.limits.commitRows).map((i) => put(`${prefix}${i}`))
+    expect(await peer.commit({ id: id(), checks: [], put: puts, generation })).toBe('ok')
+    const bad = { key, version: 'x' }
+    await expect(backend.commit({ id: id(), checks: [], put: [put(key)], generation: bad })).rejects.toThrow(RangeError)
+  })
+}
+
 function bulk(suite: Suite) {
   suite.it('clear removes at most its limit, only below its prefix, and says how many', async ({ backend, prefix }) => {
     await write(backend, ...Array.from({ length: 25 }, (_, i) => put(`${prefix}dead/${i}`)))
@@ -648,6 +686,37 @@ function replacing(suite: Suite) {
     expect(await backend.read([{ key: 'a', known: version }])).toEqual(['same'])
     await write(backend, put('c'))
     expect(await backend.list('', all)).toEqual(['a', 'b', 'c'])
+  })
+
+  suite.itAlone('nothing that rests on the generation before is written after a replacement', async (suite) => {
+    const { backend, peer } = suite
+    for (let round = 0; round < 4; round += 1) {
+      const generation = { key: 'generation', version: await write(backend, put('generation')) }
+      await write(backend, put('guard'), ...range(20).map((i) => put(`dead/${i}`)))
+      const [guard] = await backend.read([{ key: 'guard' }])
+      const next: [string, Stored][] = [
+        ['generation', row('next')],
+        // As in a snapshot: checks of this row go on to hold.
+        ['guard', typeof guard === 'object' ? guard : expect.unreachable('no guard')],
+        ...range(20).map((i): [string, Stored] => [`dead/${i}`, row('alive again')]),
+      ]
+      let passed = false
+      const writer = async (by: Pick<StorageBackend, 'commit'>, name: string) => {
+        for (let i = 0; !passed; i += 1) {
+          const checks = [{ key: 'guard', version: typeof guard === 'object' ? guard.version : '' }]
+          const outcome = await by.commit({ id: id(), checks, put: [put(`${name}/${i}`)], generation })
+          if (outcome === 'conflict') passed = true
+        }
+      }
+      const writers = [writer(backend, 'mine'), writer(peer, 'theirs')]
+      await backend.replace(next, 1000)
+      await Promise.all(writers)
+      // The one of another process crosses the border as text.
+      await expect(peer.clear('dead/', 100, generation)).rejects.toThrow(
+        'of a generation of the storage that has passed',
+      )
+      expect(await backend.list('', all)).toEqual(next.map(([key]) => key).sort())
+    }
   })
 
   suite.itAlone("a replacement is a 'reset'", async ({ backend }) => {

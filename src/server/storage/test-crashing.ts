@@ -30,9 +30,9 @@ export function crashing(backend: StorageBackend, at: number, when: 'before' | '
       alive()
       return outcome
     },
-    clear: async (prefix, limit) => {
+    clear: async (prefix, limit, generation) => {
       alive()
-      return backend.clear(prefix, limit)
+      return backend.clear(prefix, limit, generation)
     },
     snapshot: (signal) => backend.snapshot(signal),
     load: (rows) => backend.load(rows),
@@ -47,6 +47,8 @@ export function crashing(backend: StorageBackend, at: number, when: 'before' | '
     now: () => backend.now(),
     changes: (signal) => backend.changes(signal),
     lead: (work, until) => backend.lead(work, until),
+    announce: () => backend.announce(),
+    isAtWork: (opening) => backend.isAtWork(opening),
     close: async () => undefined,
   }
 }

@@ -5,6 +5,7 @@ import {
   type Change,
   type Check,
   type Commit,
+  GenerationPassed,
   type ListPage,
   OutcomeUnknown,
   type ReadKey,
@@ -101,12 +102,12 @@ export class LmdbStorage implements StorageBackend {
     return 'ok'
   }
 
-  async clear(prefix: string, limit: number): Promise<number> {
+  async clear(prefix: string, limit: number, generation?: Check): Promise<number> {
     checkClear(prefix, limit)
     const { volume } = this.#options
     const reserved = await volume.reserve(0)
     try {
-      return await this.#removeBelow(prefix, limit)
+      return await this.#removeBelow(prefix, limit, generation)
     } finally {
       volume.release(reserved)
     }
@@ -226,6 +227,16 @@ export class LmdbStorage implements StorageBackend {
     return this.#leadership.lead(work, until)
   }
 
+  async announce(): Promise<string> {
+    this.#assertUp()
+    return this.#options.holders.self
+  }
+
+  async isAtWork(opening: string): Promise<boolean> {
+    this.#assertUp()
+    return this.#options.holders.isAlive(opening)
+  }
+
   async close(): Promise<void> {
     const broken = this.#down !== undefined
     if (broken) return
@@ -236,16 +247,20 @@ export class LmdbStorage implements StorageBackend {
   }
 
   /** Without a look at the room: what is left of a load that met a full disk must go. */
-  async #removeBelow(prefix: string, limit: number): Promise<number> {
+  async #removeBelow(prefix: string, limit: number, generation?: Check): Promise<number> {
     for (let removed = 0; ; ) {
       const room = Math.min(bulkRows, limit - removed)
       const keys = room > 0 ? this.#inSnapshot(() => this.#keysBelow(prefix, room)) : []
       if (keys.length === 0) return removed
-      await this.#committed(() => [
-        this.#db.batch(() => {
-          for (const key of keys) this.#db.remove(key)
-        }),
+      const removeAll = () => {
+        for (const key of keys) this.#db.remove(key)
+      }
+      const done = await this.#committed(() => [
+        generation
+          ? this.#db.ifVersion(generation.key, versionNumber(generation.version), removeAll)
+          : this.#db.batch(removeAll),
       ])
+      if (!done) throw new GenerationPassed()
       removed += keys.length
       this.#announce(keys)
     }
@@ -290,7 +305,8 @@ export class LmdbStorage implements StorageBackend {
   #submit(commit: Commit): Promise<boolean>[] {
     const outcomes: Promise<boolean>[] = []
     const version = versionNumber(commit.id)
-    const { checks, create = [], put = [], remove = [] } = commit
+    const { create = [], put = [], remove = [] } = commit
+    const checks = commit.generation ? [commit.generation, ...commit.checks] : commit.checks
     const nest = (i: number): void => {
       const check = checks[i]
       const absent = create[i - checks.length]

@@ -6,6 +6,7 @@ import {
   type Change,
   type Check,
   type Commit,
+  GenerationPassed,
   type ListPage,
   type ReadKey,
   type ReadResult,
@@ -32,6 +33,7 @@ class MemoryStorage implements StorageBackend {
   readonly #clock: Clock
   readonly #feed: ChangeFeed
   readonly #leadership: Leadership
+  readonly #self: string
   readonly #rows = new Map<string, Stored>()
   /** The keys of `#rows` in UTF-8 order. */
   #keys: string[] = []
@@ -40,8 +42,9 @@ class MemoryStorage implements StorageBackend {
   constructor({ clock, random }: MemoryOptions) {
     this.#clock = clock
     this.#feed = new ChangeFeed({ clock })
+    this.#self = uuid(random)
     const alive = async () => false
-    this.#leadership = new Leadership({ backend: this, clock, random, self: uuid(random), alive })
+    this.#leadership = new Leadership({ backend: this, clock, random, self: this.#self, alive })
   }
 
   async read(keys: readonly ReadKey[]): Promise<readonly ReadResult[]> {
@@ -83,6 +86,8 @@ class MemoryStorage implements StorageBackend {
     for (const { key, version } of commit.checks) {
       if (this.#rows.get(key)?.version !== version) return 'conflict'
     }
+    const { generation } = commit
+    if (generation && this.#rows.get(generation.key)?.version !== generation.version) return 'conflict'
     for (const { key } of commit.create ?? []) {
       if (this.#rows.has(key)) return 'conflict'
     }
@@ -94,9 +99,10 @@ class MemoryStorage implements StorageBackend {
     return 'ok'
   }
 
-  async clear(prefix: string, limit: number): Promise<number> {
+  async clear(prefix: string, limit: number, generation?: Check): Promise<number> {
     this.#assertOpen()
     checkClear(prefix, limit)
+    if (generation && this.#rows.get(generation.key)?.version !== generation.version) throw new GenerationPassed()
     const start = this.#seek(prefix)
     let end = start
     while (end - start < limit && this.#keys[end]?.startsWith(prefix)) end += 1
@@ -152,6 +158,16 @@ class MemoryStorage implements StorageBackend {
 
   lead(work: (fence: Check, signal: AbortSignal) => Promise<void>, until: AbortSignal): Promise<void> {
     return this.#leadership.lead(work, until)
+  }
+
+  async announce(): Promise<string> {
+    this.#assertOpen()
+    return this.#self
+  }
+
+  async isAtWork(opening: string): Promise<boolean> {
+    this.#assertOpen()
+    return opening === this.#self
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 /** What takes many rows at once. A transaction keeps one connection; poolers in transaction mode do the same. */
 import type { RandomBytes } from '../../../lib/random.ts'
 import { commitId } from '../../contracts/commit.ts'
-import { OutcomeUnknown, type Stored } from '../../contracts/storage.ts'
+import { type Check, GenerationPassed, OutcomeUnknown, type Stored } from '../../contracts/storage.ts'
 import type { ChangeFeed } from '../feed.ts'
 import { checkRow, limits } from '../rules.ts'
 import { type Connections, toldAs } from './connection/connections.ts'
@@ -42,15 +42,19 @@ export class Bulk {
     this.#options = options
   }
 
-  async clear(prefix: string, limit: number): Promise<number> {
+  async clear(prefix: string, limit: number, generation?: Check): Promise<number> {
     const { connections, names, feed, random, writer } = this.#options
     const start = Buffer.from(prefix)
+    // No row has an empty key.
+    const { key = '', version = '0' } = generation ?? {}
+    const under = [Buffer.from(key), versionColumn(version)]
     for (let removed = 0, failures = 0; ; ) {
       const room = Math.min(bulkRows, limit - removed)
       if (room === 0) return removed
-      const values = [start, prefixEnd(start) ?? start, String(room), versionColumn(commitId(random)), writer]
+      const values = [start, prefixEnd(start) ?? start, String(room), versionColumn(commitId(random)), writer, ...under]
       try {
         const [row] = await connections.query(clearText(names), values, statementMs)
+        if (row?.[2] !== 't') throw new GenerationPassed()
         const count = numberOf(row?.[0])
         if (count > 0) feed.publish(keysOf(row?.[1]))
         removed += count
@@ -192,8 +196,11 @@ async function* batches(rows: AsyncIterable<Entry> | Iterable<Entry>): AsyncGene
 }
 
 const clearText = ({ rows, changes }: Names) => `
-  WITH dead AS MATERIALIZED (
-    SELECT key FROM ${rows} WHERE key >= $1::bytea AND key < $2::bytea ORDER BY key LIMIT $3::bigint FOR UPDATE
+  WITH verdict AS MATERIALIZED (
+    SELECT $6::bytea = '' OR EXISTS (SELECT FROM ${rows} WHERE key = $6::bytea AND version = $7::bigint) AS current
+  ), dead AS MATERIALIZED (
+    SELECT key FROM ${rows} WHERE key >= $1::bytea AND key < $2::bytea AND (SELECT current FROM verdict)
+    ORDER BY key LIMIT $3::bigint FOR UPDATE
   ), gone AS (
     DELETE FROM ${rows} WHERE key = ANY (ARRAY(SELECT key FROM dead)) RETURNING key
   ), keys AS MATERIALIZED (
@@ -202,7 +209,7 @@ const clearText = ({ rows, changes }: Names) => `
     INSERT INTO ${changes} (xid, writer, id, keys)
     SELECT pg_current_xact_id(), $5::bigint, $4::bigint, k.list FROM keys k WHERE k.list IS NOT NULL
   )
-  SELECT coalesce(cardinality(k.list), 0), k.list FROM keys k`
+  SELECT coalesce(cardinality(k.list), 0), k.list, v.current FROM keys k CROSS JOIN verdict v`
 
 const pageText = ({ rows }: Names) => `
   SELECT key, version, value FROM (

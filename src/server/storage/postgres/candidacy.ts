@@ -24,34 +24,54 @@ export class Candidacy {
   readonly #options: CandidacyOptions
   readonly #leadership: Leadership
   #standing = 0
+  /** Of its own, beside that of a candidate: a process at work that has given up the lead must not be taken for the one who leads. */
+  readonly #atWork: string
+  #announced = false
   #beating: AbortController | undefined
 
   constructor(options: CandidacyOptions) {
     const { backend, clock, random, self } = options
     this.#options = options
-    this.#leadership = new Leadership({ backend, clock, random, self, alive: (holder) => this.#isAlive(holder) })
+    this.#atWork = `${self} at work`
+    this.#leadership = new Leadership({ backend, clock, random, self, alive: (holder) => this.isAlive(holder) })
   }
 
   async lead(work: (fence: Check, signal: AbortSignal) => Promise<void>, until: AbortSignal): Promise<void> {
     this.#standing += 1
-    if (this.#standing === 1) this.#beat()
+    this.#beat()
     try {
       await this.#tryUntil(work, until)
     } finally {
       this.#standing -= 1
-      if (this.#standing === 0) this.#beating?.abort(new Error('not standing any more'))
+      if (this.#standing === 0 && !this.#announced) this.stop()
     }
   }
 
-  /** While anyone in this process stands. */
+  /** Beats from now on, until `stop`, also while nobody stands for the lead. */
+  async announce(): Promise<string> {
+    await this.#beatOnce([this.#atWork])
+    this.#announced = true
+    this.#beat()
+    return this.#atWork
+  }
+
+  stop(): void {
+    this.#beating?.abort(new Error('nothing to tell any more'))
+    this.#beating = undefined
+  }
+
+  /** While anyone in this process stands, or it is announced. */
   #beat(): void {
+    if (this.#beating) return
     const beating = new AbortController()
     this.#beating = beating
+    const { clock, self } = this.#options
     const run = async () => {
       while (!beating.signal.aborted) {
-        await this.#options.clock.sleep(beatMs, beating.signal).catch(() => undefined)
+        await clock.sleep(beatMs, beating.signal).catch(() => undefined)
+        const ids = [...(this.#standing > 0 ? [self] : []), ...(this.#announced ? [this.#atWork] : [])]
         // Who is not heard for too long loses the lead by the fence.
-        if (!beating.signal.aborted) await this.#beatOnce().catch(() => undefined)
+        if (!beating.signal.aborted) await this.#beatOnce(ids).catch(() => undefined)
       }
     }
     void run()
@@ -59,7 +79,7 @@ export class Candidacy {
 
   /** A database that is away ends no candidacy: only what `work` throws is told. */
   async #tryUntil(work: (fence: Check, signal: AbortSignal) => Promise<void>, until: AbortSignal): Promise<void> {
-    const { clock, closed } = this.#options
+    const { clock, closed, self } = this.#options
     for (;;) {
       let thrown: unknown
       const guarded = async (fence: Check, signal: AbortSignal) => {
@@ -72,7 +92,7 @@ export class Candidacy {
       }
       try {
         // Before it leads: without a beat the others would take it for gone.
-        if (!until.aborted) await this.#beatOnce()
+        if (!until.aborted) await this.#beatOnce([self])
         return await this.#leadership.lead(guarded, until)
       } catch (error) {
         const away = error instanceof StorageDown || error instanceof OutcomeUnknown
@@ -83,18 +103,19 @@ export class Candidacy {
     }
   }
 
-  async #beatOnce(): Promise<void> {
-    const { connections, names, self } = this.#options
-    const text = `INSERT INTO ${names.nodes} (id, beat) VALUES ($1, clock_timestamp())
+  async #beatOnce(ids: readonly string[]): Promise<void> {
+    const { connections, names } = this.#options
+    const text = `INSERT INTO ${names.nodes} (id, beat) SELECT unnest($1::text[]), clock_timestamp()
       ON CONFLICT (id) DO UPDATE SET beat = excluded.beat`
     try {
-      await connections.query(text, [self])
+      await connections.query(text, [`{${ids.map((id) => `"${id}"`).join()}}`])
     } catch (error) {
       throw toldAs(error, connections.where)
     }
   }
 
-  async #isAlive(holder: string): Promise<boolean> {
+  /** Throws StorageDown when the database is away. */
+  async isAlive(holder: string): Promise<boolean> {
     const { connections, names } = this.#options
     const text = `SELECT 1 FROM ${names.nodes} WHERE id = $1 AND beat > clock_timestamp() - interval '${goneAfter}'`
     try {

@@ -16,6 +16,8 @@ export function commitCall(names: Names, writer: string, commit: Commit): { text
   const removes = (commit.remove ?? []).map((key) => Buffer.from(key))
   const locks = locksOf(commit)
   const told = [...(commit.create ?? []), ...(commit.put ?? [])].map(({ key }) => Buffer.from(key))
+  // Compared and not locked: over this row nobody waits.
+  const compared = commit.generation ? [...commit.checks, commit.generation] : commit.checks
   const count = creates.length
   const end = count + puts.length
   return {
@@ -26,8 +28,8 @@ export function commitCall(names: Names, writer: string, commit: Commit): { text
       writer,
       byteaArray(locks.map(({ key }) => key)),
       plainArray(locks.map(({ exclusive }) => exclusive)),
-      byteaArray(commit.checks.map(({ key }) => Buffer.from(key))),
-      plainArray(commit.checks.map(({ version }) => versionColumn(version))),
+      byteaArray(compared.map(({ key }) => Buffer.from(key))),
+      plainArray(compared.map(({ version }) => versionColumn(version))),
       byteaArray(creates.map(({ key }) => key)),
       part(packed.offsets, 0, count),
       part(packed.lengths, 0, count),

@@ -13,5 +13,5 @@ it('the text of the commit function is the one that bears its name', () => {
     createHash('sha256')
       .update(text ?? '')
       .digest('hex'),
-  ]).toEqual(['"coffer_rows_commit_1"', 1, '4f563a3cf1cb73c00fb4de2e2a7dfcab25cee26620a5584da4834169a019523f'])
+  ]).toEqual(['"coffer_rows_commit_2"', 1, '50c0307fb926c3b3fb9d81c69206b9768c997f1cea06024e9ddb64d3eabf7caa'])
 })

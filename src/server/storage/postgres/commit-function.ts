@@ -10,6 +10,10 @@ import type { Names } from './table-names.ts'
  * 2. With everything locked a new snapshot shows what those that were waited for have committed: compared, then written. In one
  *    statement the writes would see the moment before the wait: a row that was created under a guard meanwhile would outlive
  *    its removal.
+ * 3. What is removed goes in a statement of its own, the last one: it sees what others have committed while the second one
+ *    waited for a row that nobody had before. A row to be removed that is not there is put first, empty, so that whoever
+ *    creates it at the same time waits for this commit or this commit for it, and one of them comes after the other. The
+ *    outcome gets there in a setting of the transaction.
  *
  * What is created is looked for first, which spares the server's log most duplicates; a race that is left ends with 23505. Rows
  * that nobody had yet can't be locked, so two commits that write the same new rows may still meet (40P01): the caller runs it
@@ -45,14 +49,22 @@ CREATE FUNCTION ${commit}(
   ), put AS (
     INSERT INTO ${rows} (key, version, value)
     SELECT w.key, commit_id, substring(packed FROM w.at FOR w.size)
-    FROM unnest(put_keys, put_offsets, put_lengths) AS w(key, at, size)
+    FROM (
+      SELECT * FROM unnest(put_keys, put_offsets, put_lengths) AS p(key, at, size)
+      UNION ALL
+      SELECT g.key, 1, 0 FROM unnest(remove_keys) AS g(key) WHERE NOT EXISTS (SELECT FROM ${rows} r WHERE r.key = g.key)
+      ORDER BY key
+    ) w
     WHERE (SELECT outcome FROM verdict) = 'ok'
     ON CONFLICT (key) DO UPDATE SET version = excluded.version, value = excluded.value
-  ), removed AS (
-    DELETE FROM ${rows} WHERE key = ANY (remove_keys) AND (SELECT outcome FROM verdict) = 'ok'
   ), told AS (
     INSERT INTO ${changes} (xid, writer, id, keys)
     SELECT pg_current_xact_id(), commit_writer, commit_id, told_keys WHERE (SELECT outcome FROM verdict) = 'ok'
   )
-  SELECT outcome FROM verdict
+  SELECT set_config('coffer.outcome', outcome, true) FROM verdict;
+
+  WITH removed AS (
+    DELETE FROM ${rows} WHERE key = ANY (remove_keys) AND current_setting('coffer.outcome') = 'ok'
+  )
+  SELECT current_setting('coffer.outcome')
 $body$`

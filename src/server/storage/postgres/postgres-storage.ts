@@ -110,10 +110,10 @@ export class PostgresStorage implements StorageBackend {
     }
   }
 
-  async clear(prefix: string, limit: number): Promise<number> {
+  async clear(prefix: string, limit: number, generation?: Check): Promise<number> {
     checkClear(prefix, limit)
     this.#assertUp()
-    return this.#told(this.#options.bulk.clear(prefix, limit))
+    return this.#told(this.#options.bulk.clear(prefix, limit, generation))
   }
 
   async *snapshot(signal: AbortSignal): AsyncGenerator<readonly [string, Stored]> {
@@ -156,9 +156,20 @@ export class PostgresStorage implements StorageBackend {
     return this.#candidacy.lead(work, until)
   }
 
+  announce(): Promise<string> {
+    this.#assertUp()
+    return this.#candidacy.announce()
+  }
+
+  async isAtWork(opening: string): Promise<boolean> {
+    this.#assertUp()
+    return this.#candidacy.isAlive(opening)
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#candidacy.stop()
     const { feed, poll, connections, control } = this.#options
     feed.close()
     await poll.stop()

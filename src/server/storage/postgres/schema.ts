@@ -18,6 +18,10 @@ const tables = ({ rows, changes, nodes, meta }: Names): string[] => [
   `INSERT INTO ${meta} (format, trimmed) VALUES (${tableFormat}, '0')`,
 ]
 
+/** Of another role than the one that made the tables, and than this one: whoever may create in the schema could have put it there. */
+const isForeign = `SELECT p.proowner <> c.relowner AND p.proowner <> (SELECT oid FROM pg_roles WHERE rolname = current_user)
+  FROM pg_proc p, pg_class c WHERE p.oid = to_regproc($1) AND c.oid = to_regclass($2)`
+
 /** Throws StorageDown, also for tables of a newer program. */
 export async function prepareSchema(connections: Connections, names: Names): Promise<void> {
   try {
@@ -50,11 +54,7 @@ async function makeTables(session: Session, names: Names): Promise<void> {
     }
     // Whoever may create in this schema could have planted it, to be given every commit and run with this user's rights.
     const [planted] = await run('SELECT to_regproc($1) IS NOT NULL', [names.commit])
-    if (planted?.[0] === 't') {
-      throw new StorageDown(
-        `the function ${names.commit} was there before the tables, so it is not of this program: find out who made it (\\df+), drop it, and let nobody else create in this schema`,
-      )
-    }
+    if (planted?.[0] === 't') throw notOurs(names.commit, 'was there before the tables')
     for (const statement of tables(names)) await run(statement)
   } else {
     const [row] = await run(`SELECT format FROM ${names.meta}`)
@@ -64,8 +64,10 @@ async function makeTables(session: Session, names: Names): Promise<void> {
       )
     }
   }
-  const [made] = await run('SELECT to_regproc($1) IS NOT NULL', [names.commit])
-  if (made?.[0] !== 't') await run(commitFunction(names))
+  // An older program's tables have none of this name yet.
+  const [made] = await run(isForeign, [names.commit, names.rows])
+  if (made?.[0] === 't') throw notOurs(names.commit, 'belongs to another role')
+  if (!made) await run(commitFunction(names))
   // After a restore into another cluster transaction ids begin anew, and what was told there means nothing here.
   await run(
     `DELETE FROM ${names.changes} WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()) AND xid <> pg_current_xact_id()`,
@@ -73,3 +75,8 @@ async function makeTables(session: Session, names: Names): Promise<void> {
   await run(`UPDATE ${names.meta} SET trimmed = '0' WHERE trimmed > pg_snapshot_xmax(pg_current_snapshot())`)
   await run(`DELETE FROM ${names.nodes} WHERE beat < clock_timestamp() - interval '1 day'`)
 }
+
+const notOurs = (name: string, why: string) =>
+  new StorageDown(
+    `the function ${name} ${why}, so it is not of this program: find out who made it (\\df+), drop it, and let nobody else create in this schema`,
+  )

@@ -1,5 +1,7 @@
 /** The number of the tables' form: a newer one is refused. */
 export const tableFormat = 1
+/** Of the commit function: raised with each change of its text. An older program beside this one goes on with its own. */
+export const commitNumber = 2
 
 export interface Names {
   readonly rows: string
@@ -22,6 +24,6 @@ export function tableNames(table: string): Names | undefined {
     changes: quoted('_changes'),
     nodes: quoted('_nodes'),
     meta: quoted('_meta'),
-    commit: quoted(`_commit_${tableFormat}`),
+    commit: quoted(`_commit_${commitNumber}`),
   }
 }
