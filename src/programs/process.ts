@@ -40,5 +40,6 @@ export function realIo(): ProgramIo {
     cwd: process.cwd(),
     stop: stop.signal,
     onReload: (fn) => process.on('SIGHUP', fn),
+    exit: (status) => process.exit(status),
   }
 }

@@ -11,6 +11,8 @@ export interface ProgramIo {
   readonly stop: AbortSignal
   /** Calls back on SIGHUP (reload). */
   onReload(fn: () => void): void
+  /** Ends the process now, whatever is still open. Absent: the program runs in somebody else's process. */
+  exit?(status: number): never
 }
 
 /** A role or command: arguments after its name in, exit status out. */

@@ -27,16 +27,20 @@ import { type Core, createCore } from './server/core.ts'
 import { type DevCertificates, makeDevCertificates } from './server/node/dev-certificates.ts'
 import { type DevFlags, type DevSecrets, devConfig, printDev, startDev, storeToken } from './server/node/dev-mode.ts'
 import type { ServerLog } from './server/node/logger.ts'
-import { openListener, readTls } from './server/node/open-listener.ts'
+import { openListener } from './server/node/open-listener.ts'
 import { openLogs } from './server/node/open-logs.ts'
 import { type NodeOperations, nodeOperations } from './server/node/operations.ts'
 import { type LogFile, writePidFile } from './server/node/process-files.ts'
 import { Reloads } from './server/node/reloads.ts'
-import { startReport } from './server/node/start-report.ts'
+import { startReport, verifyOnly } from './server/node/start-report.ts'
 import { serveWithWorkers, workersOf } from './server/node/with-workers.ts'
 import { announceReady } from './server/ready.ts'
 import { startSeal } from './server/seal/first-start.ts'
 import { openSeals } from './server/seal/open-seals.ts'
+import { planSnapshots } from './server/snapshots/snapshot-plan.ts'
+import { flushed } from './server/stop/flushed.ts'
+import { endInTime } from './server/stop/stop-deadline.ts'
+import { stopped } from './server/stop/stopped.ts'
 import { checkStorage, openStorage } from './server/storage.ts'
 import { type Seat, takeSeat } from './server/workers/seat.ts'
 
@@ -53,15 +57,23 @@ export const program: Program = {
         return 0
       }
       const seat = await takeSeat()
-      if (seat) return process.exit(await serveAsOneOf(seat, flags, io))
+      if (seat) {
+        const status = await serveAsOneOf(seat, flags, io)
+        await flushed([io.stderr], systemClock)
+        return process.exit(status)
+      }
       const certificates = await certificatesOf(flags.dev)
       const texts = flags.configFiles.length > 0 ? readTexts(flags.configFiles) : []
       const config = configOf(flags, certificates, texts)
       const workers = workersOf(config, io.env)
-      if (flags.verifyOnly) return verify(config, io)
-      if (workers > 1)
-        return await serveWithWorkers({ workers, config, texts, flags, io, ...openLogs(config, io), versions })
-      return await new Server({ flags, config, certificates, io }).run()
+      if (flags.verifyOnly) return verifyOnly(config, io.stdout, versions)
+      const status =
+        workers > 1
+          ? await serveWithWorkers({ workers, config, texts, flags, io, ...openLogs(config, io), versions })
+          : await new Server({ flags, config, certificates, io }).run()
+      // A connection to elsewhere that is kept open, or anything else that was forgotten, does not keep a server that has ended.
+      if (io.exit) await flushed([io.stdout, io.stderr], systemClock)
+      return io.exit?.(status) ?? status
     } catch (error) {
       if (!(error instanceof UsageError) && !(error instanceof ConfigurationError)) throw error
       io.stderr.write(`${error.message}\n`)
@@ -102,20 +114,6 @@ function configOf(
     ...(flags.logFormat ? { logFormat: flags.logFormat } : {}),
     ...(flags.logFile ? { logFile: flags.logFile } : {}),
   }
-}
-
-/** Also looks at the files that the configuration names. */
-function verify(config: ServerConfig, io: ProgramIo): number {
-  for (const warning of config.warnings) io.stdout.write(`warning: ${warning}\n`)
-  for (const { tls } of config.listeners) {
-    try {
-      if (tls) readTls(tls)
-    } catch (cause) {
-      throw new ConfigurationError(`a TLS file of a listener cannot be read: ${reason(cause)}`, { cause })
-    }
-  }
-  io.stdout.write(startReport(config, { address: config.apiAddr, versions }))
-  return 0
 }
 
 const versions = { vault: vaultVersion, coffer: manifest.version }
@@ -188,12 +186,13 @@ class Server {
   }
 
   async run(): Promise<number> {
-    const { config, certificates, seat } = this.#options
+    const { config, certificates, io, seat } = this.#options
     // Left alone, V8 lets the old space grow to four times what lives before it collects. Measured under writes: 98 MB with 100,
     // 93 with 60, 80 with 30, at the same CPU per request.
     setFlagsFromString('--heap-growing-percent=40')
     if (!seat) for (const warning of config.warnings) this.#log.warn('configuration', { warning })
     let removePid = () => {}
+    const callOff = endInTime({ io, shutdownMs: config.shutdownMs, clock: this.#clock, log: this.#log })
     try {
       const seals = this.#openSeals()
       const backend = seals && (await this.#openStorage())
@@ -208,6 +207,7 @@ class Server {
       await this.#serve(core, backend)
       return 0
     } finally {
+      callOff()
       this.#over.abort(new Error('the server has ended'))
       removePid()
       this.#runtime?.close()
@@ -273,7 +273,7 @@ class Server {
         config.apiAddr ?? this.#listeners.find(({ address }) => /^https?:/.test(address))?.address ?? '',
       operations: this.#operations,
       ...spoolPlaceOf(config.storage),
-      ...(config.snapshots ? { snapshots: config.snapshots } : {}),
+      ...(config.snapshots ? { snapshots: planSnapshots(config.snapshots, this.#options.io.env) } : {}),
       seals,
       userLockout: { stanzas: config.userLockout ?? {}, disabled: flags.userLockoutDisabled ?? false },
       unauthenticatedRekey: () => !config.listeners.some(({ disableUnauthedRekey }) => disableUnauthedRekey),
@@ -336,7 +336,8 @@ class Server {
     const { config } = this.#options
     const headers = config.hostnameHeader ? { 'X-Vault-Hostname': hostname() } : undefined
     for (const listener of config.listeners) {
-      const parts = { handler: core.handler, cors: () => core.cors, operations: this.#operations }
+      const shared = this.#options.seat !== undefined
+      const parts = { handler: core.handler, cors: () => core.cors, operations: this.#operations, shared }
       this.#listeners.push(await openListener(listener, { ...parts, ...(headers ? { headers } : {}) }))
     }
     for (const { address } of this.#listeners) this.#log.info('listening', { address })
@@ -382,12 +383,6 @@ const isConfigured = ({ listeners }: ServerConfig, name: string) =>
       Object.keys(headers).some((header) => header.toLowerCase() === name.toLowerCase()),
     ),
   )
-
-const stopped = (signal: AbortSignal) =>
-  new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 
 const reason = (error: unknown) => {
   if (!(error instanceof Error)) return String(error)

@@ -66,6 +66,7 @@ describe('what is loaded at start', () => {
     // It is there for those: in chunks of its own.
     const { packages: later } = loadedAtStart('src/server/seal/awskms/sdk-client.ts')
     expect(later).toContain('@aws-sdk/client-kms')
+    expect(loadedAtStart('src/programs/server/snapshots/s3/s3-client.ts').packages).toContain('@aws-sdk/client-s3')
   })
 
   it('would be noticed: the packages are in the build under these names', () => {

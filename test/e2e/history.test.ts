@@ -1,7 +1,7 @@
 /** A server on LMDB is killed at random moments under load; what clients were told must be explainable by one order of effects. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/lib/clock.ts'
-import { systemRandom } from '../../src/lib/random.ts'
+import { chanceOf, seed } from '../history/chance.ts'
 import { startClients } from '../history/clients.ts'
 import { kills, killsDeadlineMs } from '../history/kills.ts'
 import { findUnexplained } from '../history/linearizable.ts'
@@ -16,12 +16,13 @@ afterAll(() => server?.close())
 
 describe('a server on LMDB that is killed under load', () => {
   it(
-    `loses, tears and mixes up nothing that it acknowledged (${kills.lmdb} kills)`,
+    `loses, tears and mixes up nothing that it acknowledged (${kills.lmdb} kills, COFFER_SEED=${seed})`,
     async () => {
+      const chance = chanceOf('lmdb')
       const clients = startClients([server], 'kv', 6)
       for (let kill = 0; kill < kills.lmdb; kill += 1) {
         await clients.progress(30)
-        await systemClock.sleep(systemRandom(1)[0] ?? 0)
+        await systemClock.sleep(chance.below(256))
         await server.kill('SIGKILL')
         await server.start()
         await unseal(server)

@@ -34,6 +34,9 @@ export async function startServer(
     stanzas?: string
     storage?: string
     env?: Record<string, string>
+    nodeArgs?: readonly string[]
+    /** What is run, asked at each start; default: the build. */
+    program?: () => string
   } = {},
 ): Promise<TestServer> {
   const dir = mkdtempSync(join(tmpdir(), 'coffer-e2e-'))
@@ -67,10 +70,14 @@ export async function startServer(
       return { status: answer.status, text, json }
     },
     async start() {
-      server.child = spawn(process.execPath, [join(root, 'bin/coffer'), 'server', `-config=${config}`], {
-        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-        env: { PATH: process.env['PATH'], HOME: join(dir, 'home'), COFFER_SUPERVISED: '1', ...options.env },
-      })
+      server.child = spawn(
+        process.execPath,
+        [...(options.nodeArgs ?? []), options.program?.() ?? join(root, 'bin/coffer'), 'server', `-config=${config}`],
+        {
+          stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+          env: { PATH: process.env['PATH'], HOME: join(dir, 'home'), COFFER_SUPERVISED: '1', ...options.env },
+        },
+      )
       server.child.stdout?.on('data', (data) => (output += data))
       server.child.stderr?.on('data', (data) => (output += data))
       const address = await new Promise<string>((done, fail) => {

@@ -99,12 +99,9 @@ describe('a server killed by SIGKILL', () => {
       const said = lines().map((line) => line.split(' '))
       const done = Math.max(...said.filter(([word]) => word === 'done').map(([, generation]) => Number(generation)))
       const backend = await open(path)
-      const generations = new Set<number>()
       const names = await backend.list('', all)
-      for (const name of names) {
-        const [row] = await backend.read([{ key: name }])
-        if (row && row !== 'same') generations.add(row.value[0] ?? -1)
-      }
+      const rows = await backend.read(names.map((key) => ({ key })))
+      const generations = new Set(rows.map((row) => (row && row !== 'same' ? row.value[0] : undefined)))
       await backend.close()
       expect(names).toHaveLength(4000)
       expect([[done % 256], [(done + 1) % 256]]).toContainEqual([...generations])

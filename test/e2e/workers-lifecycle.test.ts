@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { get } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -89,7 +90,8 @@ describe.runIf(process.platform === 'linux')('a server with workers, when proces
     const { json } = await node.request('POST', 'auth/token/create', { ttl: '1s', policies: ['root'] })
     const accessor = json.auth.accessor
     await until(
-      async () => (await node.request('POST', 'auth/token/lookup-accessor', { accessor })).status === 403,
+      async () =>
+        (await node.request('POST', 'auth/token/lookup-accessor', { accessor })).text.includes('invalid accessor'),
       'an expired token is not taken away',
     )
   })
@@ -195,37 +197,41 @@ describe.runIf(process.platform === 'linux')('a server with workers, when proces
     expect((await node.request('PUT', 'sys/config/reload/nothing')).status).toBe(400)
   })
 
-  // Skipped: once in about five runs the stop does not come to its end here (seen on a busy machine, cause not found). Known
-  // and said in docs/guides/high-availability.md; to be found before workers count as finished (issue 6).
-  it.skip('an orderly stop finishes what is under way, ends with status 0 and leaves a clean file', async () => {
+  it('an orderly stop finishes what is under way, waits for nothing else, ends with status 0 and leaves a clean file', async () => {
     const { a } = await node.pair()
     expect(await open(a)).toBe(true)
     const pids = node.pids()
     const body = JSON.stringify({ data: { last: 'one' } })
-    const begin = () => {
+    const head = `POST /v1/secret/data/last HTTP/1.1\r\nHost: x\r\nX-Vault-Token: ${root()}\r\n`
+    const begin = (words: string) => {
       const socket = connect(node.port, '127.0.0.1')
       let said = ''
       socket.on('data', (data) => {
         said += data
       })
       socket.on('error', () => {})
-      const head = `POST /v1/secret/data/last HTTP/1.1\r\nHost: x\r\nX-Vault-Token: ${root()}\r\n`
-      socket.write(`${head}Expect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`)
+      socket.write(words)
       return { socket, said: () => said, ended: new Promise((done) => socket.once('close', done)) }
     }
-    // Both workers have one.
-    const underWay = [begin(), begin(), begin()]
+    // Each worker has some, also of those on which nobody says anything.
+    const silent = [begin(''), begin(''), begin('')]
+    const underWay = [0, 1, 2].map(() => begin(`${head}Expect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`))
     await until(() => underWay.every(({ said }) => said().includes('100 Continue')), 'the requests are not under way')
+    const before = node.output.length
     const ending = node.end('SIGTERM')
-    await until(() => node.output.split('"reason":"the node is stopping"').length > 2, 'not all workers are stopping')
+    await Promise.all(silent.map(({ ended }) => ended))
+    await until(
+      () => node.output.slice(before).split('"reason":"the node is stopping"').length > 2,
+      'not all workers are stopping',
+    )
     for (const { socket } of underWay) socket.write(body)
     await Promise.all(underWay.map(({ ended }) => ended))
     for (const { said } of underWay) expect(said()).toMatch(/^HTTP\/1.1 200 /m)
     expect(await ending).toEqual({ code: 0, signal: null })
     expect(pids.filter(alive)).toEqual([])
-    const before = node.output.length
+    const stopped = node.output.length
     await node.run()
-    expect(node.output.slice(before)).not.toContain('was not closed in order')
+    expect(node.output.slice(stopped)).not.toContain('was not closed in order')
     await node.unseal()
     await healed()
   })
@@ -253,6 +259,20 @@ describe.runIf(process.platform === 'linux')('a server with workers, when proces
   })
 })
 
+function sealedBySocket(socketPath: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const asked = get({ socketPath, path: '/v1/sys/seal-status', agent: false }, (response) => {
+      let text = ''
+      response.on('data', (data) => {
+        text += data
+      })
+      response.on('error', reject)
+      response.on('end', () => resolve(JSON.parse(text).sealed))
+    })
+    asked.on('error', reject)
+  })
+}
+
 /** Until it does not throw. */
 async function eventually<T>(work: () => Promise<T>): Promise<T> {
   let found: { value: T } | undefined
@@ -272,16 +292,37 @@ describe.runIf(process.platform === 'linux')('the start of a server with workers
   const dir = mkdtempSync(join(tmpdir(), 'coffer-workers-start-'))
   afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
-  it('a seal that opens by itself is asked once, and opens all', async () => {
+  it('a seal that opens by itself is asked once, and opens all; a socket of the file system is shared by all', async () => {
     const key = Buffer.alloc(32, 7).toString('base64')
-    const node = await WorkersNode.start(`seal "static" {\n  current_key_id = "1"\n  current_key = "${key}"\n}`, 3)
+    const socket = (dir: string) => `${dir}/coffer.sock`
+    const node = await WorkersNode.start(
+      (dir) =>
+        `seal "static" {\n  current_key_id = "1"\n  current_key = "${key}"\n}\nlistener "unix" {\n  address = "${socket(dir)}"\n}`,
+      3,
+    )
     try {
+      const path = socket(node.dir)
       const made = await node.request('PUT', 'sys/init', { recovery_shares: 1, recovery_threshold: 1 }, '')
       node.rootToken = made.json.root_token
       const lines = Array.from({ length: 9 }, () => node.line())
       for (const line of lines) expect((await line.request('GET', 'sys/seal-status')).json.sealed).toBe(false)
       expect(new Set(lines.map((line) => node.pidOf(line))).size).toBe(3)
-      await node.end('SIGTERM')
+      for (let i = 0; i < 6; i += 1) expect(await sealedBySocket(path)).toBe(false)
+      expect(statSync(path).mode & 0o777).toBe(0o600)
+      const pids = node.pids()
+      for (const pid of pids) signalTo(pid, 'SIGKILL')
+      await until(() => pids.every((pid) => !alive(pid)), 'still alive')
+      await until(
+        () =>
+          sealedBySocket(path).then(
+            (sealed) => !sealed,
+            () => false,
+          ),
+        'nobody serves the socket again',
+      )
+      expect(statSync(path).mode & 0o777).toBe(0o600)
+      expect((await node.end('SIGTERM')).code).toBe(0)
+      expect(existsSync(path)).toBe(false)
       await node.run()
       for (let i = 0; i < 6; i += 1) expect((await node.request('GET', 'sys/seal-status')).json.sealed).toBe(false)
     } finally {

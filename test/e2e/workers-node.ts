@@ -65,15 +65,20 @@ export class WorkersNode {
   readonly dir = mkdtempSync(join(tmpdir(), 'coffer-workers-'))
   readonly port: number
   readonly #lines: Line[] = []
+  readonly #nodeArgs: readonly string[]
   child: ChildProcess | undefined
   rootToken = ''
   keys: string[] = []
   output = ''
 
-  static async start(settings = '', workers: number | 'auto' = 2): Promise<WorkersNode> {
-    const node = new WorkersNode(await freePort())
+  static async start(
+    settings: string | ((dir: string) => string) = '',
+    workers: number | 'auto' = 2,
+    nodeArgs: readonly string[] = [],
+  ): Promise<WorkersNode> {
+    const node = new WorkersNode(await freePort(), nodeArgs)
     for (const name of ['data', 'audit']) mkdirSync(join(node.dir, name))
-    node.configure(settings, workers)
+    node.configure(typeof settings === 'string' ? settings : settings(node.dir), workers)
     await node.run()
     return node
   }
@@ -91,8 +96,9 @@ export class WorkersNode {
     }
   }
 
-  private constructor(port: number) {
+  private constructor(port: number, nodeArgs: readonly string[] = []) {
     this.port = port
+    this.#nodeArgs = nodeArgs
   }
 
   get config(): string {
@@ -107,7 +113,8 @@ export class WorkersNode {
   }
 
   async run(): Promise<void> {
-    const child = spawn(process.execPath, [join(root, 'bin/coffer'), 'server', `-config=${this.config}`], {
+    const args = [...this.#nodeArgs, join(root, 'bin/coffer'), 'server', `-config=${this.config}`]
+    const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { PATH: process.env['PATH'], HOME: this.dir, COFFER_SUPERVISED: '1' },
     })
@@ -223,7 +230,7 @@ export function alive(pid: number): boolean {
 }
 
 /** Waits for what can be seen. */
-export async function until(seen: () => boolean | Promise<boolean>, otherwise: string, ms = 20_000): Promise<void> {
+export async function until(seen: () => boolean | Promise<boolean>, otherwise: string, ms = 60_000): Promise<void> {
   const end = Date.now() + ms
   while (!(await seen())) {
     if (Date.now() > end) throw new Error(otherwise)

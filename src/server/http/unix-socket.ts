@@ -8,11 +8,13 @@ export interface UnixSocket {
   readonly mode?: number
   readonly uid?: number
   readonly gid?: number
+  /** Several processes of one server are given its connections in turn; another one makes it, and has cleared the place. */
+  readonly shared?: boolean
 }
 
 /** Resolves when it listens; rejects when something else is at the path. Node removes the socket when the server closes. */
 export async function listenOnSocket(server: Server, socket: UnixSocket): Promise<void> {
-  await clear(socket.path)
+  if (!socket.shared) await clearSocket(socket.path)
   // The socket is made at once, with these bits; what the configuration allows comes when its owner is right.
   const before = process.umask(0o177)
   try {
@@ -25,11 +27,13 @@ export async function listenOnSocket(server: Server, socket: UnixSocket): Promis
     process.umask(before)
   }
   if (socket.uid !== undefined || socket.gid !== undefined) chownSync(socket.path, socket.uid ?? -1, socket.gid ?? -1)
-  if (socket.mode !== undefined) chmodSync(socket.path, socket.mode)
+  // Who makes it for others has umask 022: it is for its owner alone until here, but not quite 0600.
+  const mode = socket.mode ?? (socket.shared ? 0o600 : undefined)
+  if (mode !== undefined) chmodSync(socket.path, mode)
 }
 
-/** Removes the socket of a server that is gone, nothing else. */
-async function clear(path: string): Promise<void> {
+/** Removes the socket of a server that is gone, nothing else: rejects when there is something else. */
+export async function clearSocket(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (!found) return
   if (!found.isSocket()) throw new Error(`${path} is no socket: remove it or choose another address`)

@@ -5,6 +5,7 @@
 import type { LogLine } from '../../../lib/hclog-line.ts'
 import type { JsonObject } from '../../../lib/json/value.ts'
 import type { Change } from '../../../server/contracts/storage.ts'
+import type { DeviceStats } from '../../../server/faces/sys/audit/node-audits.ts'
 import type { InitRequest, InitResult } from '../../../server/faces/sys/seal/seal-control.ts'
 import type { Denial } from '../../../server/policies/explain/denials.ts'
 import type { RateLimit } from '../../../server/quotas/quota-row.ts'
@@ -79,6 +80,9 @@ export interface ToPrimary {
   readonly metrics: readonly [null, readonly SeriesImage[]]
   readonly requests: readonly [{ readonly namespaceId: string }, JsonObject]
   readonly denial: readonly [{ readonly requestId: string }, Denial | undefined]
+  /** Of each process. */
+  readonly auditStats: readonly [null, readonly (readonly DeviceStats[])[]]
+  readonly checkpoint: readonly [null, null]
   readonly reload: readonly [{ readonly part: string }, null]
   readonly level: readonly [LevelChange, null]
   readonly tap: readonly [LogLevel | undefined, null]
@@ -102,6 +106,8 @@ export interface ToMember {
   readonly metrics: readonly [null, readonly SeriesImage[]]
   readonly requests: readonly [{ readonly namespaceId: string }, JsonObject]
   readonly denial: readonly [{ readonly requestId: string }, Denial | undefined]
+  readonly auditStats: readonly [null, readonly DeviceStats[]]
+  readonly checkpoint: readonly [null, null]
   readonly reload: readonly [{ readonly part: string | undefined }, null]
   readonly level: readonly [LevelChange, null]
   readonly tapped: readonly [LogLevel | undefined, null]

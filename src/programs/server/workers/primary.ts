@@ -11,7 +11,7 @@ import { RateLimiter } from '../../../server/quotas/rate-limiter.ts'
 import type { ConfigurationText, ServerConfig } from '../configuration.ts'
 import type { ServerLog } from '../node/logger.ts'
 import type { Answers } from './channel.ts'
-import { closeWhatIsInTransit } from './in-transit.ts'
+import { InTransit } from './in-transit.ts'
 import { Member } from './member.ts'
 import type { LevelChange, SeatFacts, ToPrimary } from './messages.ts'
 import { lowest, NodeLogs } from './node-logs.ts'
@@ -41,6 +41,7 @@ export class Primary {
   readonly #supervisor: Supervisor
   readonly #limiter = new RateLimiter()
   readonly #metrics = new NodeMetrics()
+  readonly #transit = new InTransit()
   readonly #logs: NodeLogs
   #readAgain: SeatFacts['readAgain']
   #rootKey: Buffer | undefined
@@ -89,6 +90,7 @@ export class Primary {
   }
 
   async stop(graceMs: number): Promise<void> {
+    this.#transit.end()
     await this.#supervisor.stop(graceMs)
     this.#forgetRootKey()
   }
@@ -123,7 +125,7 @@ export class Primary {
 
   #fork(number: number): Member {
     const worker = cluster.fork({ COFFER_SUPERVISED: '' })
-    closeWhatIsInTransit(worker)
+    this.#transit.watch(worker)
     return new Member({
       number,
       worker,
@@ -316,6 +318,19 @@ export class Primary {
         const others = this.#others(member).filter(({ joined }) => joined)
         const found = await this.#all(others, patienceMs, ({ channel }) => channel.call('denial', given))
         return found.find((denial) => denial !== undefined)
+      },
+      auditStats: async () => {
+        const members = this.#supervisor.members.filter(({ joined }) => joined)
+        const found = await this.#all(members, patienceMs, ({ channel }) => channel.call('auditStats', null))
+        return found.filter((stats) => stats !== undefined)
+      },
+      checkpoint: async () => {
+        const members = this.#supervisor.members.filter(({ joined }) => joined)
+        const done = await this.#all(members, openMs, ({ channel }) => channel.call('checkpoint', null))
+        if (done.some((answer) => answer === undefined)) {
+          throw new Refusal(503, 'a process of this server has not written its checkpoint: try again')
+        }
+        return null
       },
       level: (change: LevelChange) => {
         this.#levels = change.name === undefined ? [change] : [...this.#levels, change]

@@ -70,11 +70,13 @@ export class Seat {
     return this.facts.role === 'housekeeper'
   }
 
-  /** Stops with the primary, which alone heeds SIGHUP. */
-  ioOf(io: ProgramIo): ProgramIo {
+  /** Stops with the primary, which alone heeds SIGHUP and ends who does not stop. */
+  ioOf({ exit: _, ...io }: ProgramIo): ProgramIo {
     // Unheard it would end the process.
     io.onReload(() => {})
-    return { ...io, stdout: this.stdout, stop: AbortSignal.any([io.stop, this.#stop.signal]), onReload: () => {} }
+    // A signal to all processes at once (a terminal, systemd) must not end the housekeeper while workers still need it.
+    const stop = this.leads ? this.#stop.signal : AbortSignal.any([io.stop, this.#stop.signal])
+    return { ...io, stdout: this.stdout, stop, onReload: () => {} }
   }
 
   /** Told of commits here, tells of those of others. */
@@ -107,6 +109,11 @@ export class Seat {
   readonly nodeWide = {
     collect: async () => seriesOf(await this.#primary.call('metrics', null)),
     inFlight: (namespaceId: string) => this.#primary.call('requests', { namespaceId }),
+  }
+
+  readonly audits = {
+    stats: () => this.#primary.call('auditStats', null),
+    checkpoint: async () => void (await this.#primary.call('checkpoint', null)),
   }
 
   findDenial(requestId: string) {
@@ -261,6 +268,11 @@ function answersOf(seat: () => Seat): Answers<ToMember> {
     metrics: async () => imageOf(await (await parts()).operations.telemetry.collect()),
     requests: async ({ namespaceId }) => (await parts()).operations.requests.json(namespaceId),
     denial: async ({ requestId }) => (await parts()).core.denials.find(requestId),
+    auditStats: async () => (await parts()).core.broker.stats(),
+    checkpoint: async () => {
+      await (await parts()).core.broker.checkpoint()
+      return null
+    },
     reload: async ({ part }) => {
       const { reloads } = await parts()
       const one = part === undefined ? undefined : reloads.parts[part]

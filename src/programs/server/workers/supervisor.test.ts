@@ -120,3 +120,29 @@ it('workers are asked to stop before the housekeeper, and who does not is ended'
   running.get(0)?.end()
   await stopped
 })
+
+it('what cannot be ended, not even by a kill, is left behind: the stop comes to its end', async () => {
+  const { clock, running, supervisor, settle, open } = start(1)
+  supervisor.start()
+  open(0)
+  supervisor.settled()
+  for (const { member, said } of running.values()) member.kill = (signal) => void said.push(signal)
+  let done = false
+  const stopped = supervisor.stop(10_000).then(() => {
+    done = true
+  })
+  for (let i = 0; i < 21; i += 1) {
+    await clock.advance(1000)
+    await settle()
+  }
+  expect(done).toBe(false)
+  for (let i = 0; i < 3; i += 1) {
+    await clock.advance(1000)
+    await settle()
+  }
+  await stopped
+  expect([0, 1].map((number) => running.get(number)?.said)).toEqual([
+    ['stop', 'SIGKILL'],
+    ['stop', 'SIGKILL'],
+  ])
+})

@@ -101,36 +101,49 @@ export class Supervisor {
     )
   }
 
-  /** Workers first: what they still do may need the housekeeper. Who has not gone by then is ended. */
+  /**
+   * Workers first: what they still do may need the housekeeper. Who has not gone by then is ended, and who can't be ended (the
+   * kernel waits for a disk) is left behind: this always resolves.
+   */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true
     this.#pauses.abort(new Error('stopping'))
     const workers = this.members.filter(({ number }) => number !== 0)
-    await this.#end(workers, graceMs)
-    await this.#end(this.members, marginMs)
+    await this.#end(workers, graceMs + closingMs)
+    await this.#end(
+      this.members.filter(({ number }) => number === 0),
+      closingMs,
+    )
   }
 
-  async #end(members: readonly Member[], graceMs: number): Promise<void> {
-    const { clock, log } = this.#options
+  async #end(members: readonly Member[], withinMs: number): Promise<void> {
+    const { log } = this.#options
     for (const member of members) {
       // One that has no seat yet knows of nothing to end.
       if (member.seated) member.channel.tell('stop', null)
       else member.kill('SIGKILL')
     }
+    for (const member of await this.#left(members, withinMs)) {
+      const { role, number, pid } = member
+      log.error('a process of this server did not stop in time and is ended', {
+        ...{ role, worker: number, pid, after_ms: withinMs },
+      })
+      member.kill('SIGKILL')
+    }
+    for (const { role, number, pid } of await this.#left(members, killedMs)) {
+      log.error('a process of this server could not be ended and is left behind', { role, worker: number, pid })
+    }
+  }
+
+  /** Those that have not ended by then. */
+  async #left(members: readonly Member[], withinMs: number): Promise<readonly Member[]> {
+    const left = () => members.filter((member) => this.#members.get(member.number) === member)
     const enough = new AbortController()
-    const late = clock.sleep(graceMs + marginMs, enough.signal).then(
-      () => {
-        for (const member of members) {
-          if (this.#members.get(member.number) !== member) continue
-          log.error('a process of this server did not stop in time and is ended', { worker: member.number })
-          member.kill('SIGKILL')
-        }
-      },
-      () => undefined,
-    )
-    await Promise.all(members.map(({ ended }) => ended))
+    const late = this.#options.clock.sleep(withinMs, enough.signal).catch(() => undefined)
+    // What notes an end was asked to before this.
+    await Promise.race([Promise.all(left().map(({ ended }) => ended)), late])
     enough.abort(new Error('all have ended'))
-    await late
+    return left()
   }
 
   /** At once; for a primary that ends itself. */
@@ -140,4 +153,6 @@ export class Supervisor {
 }
 
 /** Beyond the time for requests: audit devices and storage are closed then. */
-const marginMs = 5000
+const closingMs = 5000
+/** A process that is killed ends at once, if it can. */
+const killedMs = 2000

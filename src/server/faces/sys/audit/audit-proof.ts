@@ -2,15 +2,17 @@
 import type { JsonObject } from '../../../../lib/json/value.ts'
 import type { AuditBroker } from '../../../audit/broker/audit-broker.ts'
 import { operation, type Route } from '../../../contracts/request.ts'
+import { type NodeAudits, nodeStats } from './node-audits.ts'
 
-export function auditProofRoutes(broker: AuditBroker): Route[] {
+export function auditProofRoutes(broker: AuditBroker, audits: NodeAudits): Route[] {
   const status = operation({
     input: {},
     access: 'sudo',
     namespaces: 'root',
     handle: async () => {
+      const stats = nodeStats(broker.stats(), await audits.stats())
       const devices: JsonObject = Object.fromEntries(
-        broker.stats().map(({ path, lastError, ...stats }) => [
+        stats.map(({ path, lastError, ...stats }) => [
           path,
           {
             type: stats.type,
@@ -51,7 +53,7 @@ export function auditProofRoutes(broker: AuditBroker): Route[] {
     access: 'sudo',
     namespaces: 'root',
     handle: async () => {
-      await broker.checkpoint()
+      await audits.checkpoint()
       return { kind: 'none' }
     },
   })

@@ -4,7 +4,8 @@ import type { Route } from '../../../contracts/request.ts'
 import { auditDeviceRoutes } from './audit-devices.ts'
 import { auditProofRoutes } from './audit-proof.ts'
 import { auditedHeaderRoutes } from './audited-headers.ts'
+import { type NodeAudits, ownAudits } from './node-audits.ts'
 
-export function auditRoutes(broker: AuditBroker): Route[] {
-  return [...auditDeviceRoutes(broker), ...auditedHeaderRoutes(broker), ...auditProofRoutes(broker)]
+export function auditRoutes(broker: AuditBroker, audits: NodeAudits = ownAudits(broker)): Route[] {
+  return [...auditDeviceRoutes(broker), ...auditedHeaderRoutes(broker), ...auditProofRoutes(broker, audits)]
 }
