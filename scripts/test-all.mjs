@@ -1,6 +1,6 @@
 // `npm run test:all`: suites for programs that are found already built or installed, each skip printed with its reason. A
 // suite that COFFER_REQUIRE names (comma-separated; `envtest` means each version) fails when its program is missing.
-// Suites may be named: `npm run test:all -- envtest-1.34`.
+// Suites may be named: `npm run test:all -- envtest-1.34`. A name that no suite has is a failure.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -48,7 +48,7 @@ const clientSuite = () => ({
   run: () => vitest(process.execPath, ['clients'], join(scratch, 'clients.json')),
 })
 
-/** Seals whose keys are kept by something else: AWS's KMS as moto plays it, an HSM as SoftHSM does. */
+/** What is kept by something else: keys in AWS's KMS as moto plays it, or in an HSM as SoftHSM does; snapshots in S3 (moto). */
 const sealSuite = (kind, missing) => ({
   name: `seals-${kind}`,
   missing,
@@ -60,6 +60,13 @@ const postgresSuite = () => ({
   name: 'postgres',
   missing: missingPostgres(),
   run: () => vitest(process.execPath, ['postgres'], join(scratch, 'postgres.json')),
+})
+
+/** What is killed, cut, delayed, put to sleep and set wrong under load; a history of what was answered is judged. */
+const faultsSuite = () => ({
+  name: 'faults',
+  missing: missingPostgres(),
+  run: () => vitest(process.execPath, ['faults'], join(scratch, 'faults.json')),
 })
 
 /** The HTTP layer under ten times ten thousand mutated requests, and every operation under each of its hostile values. */
@@ -76,70 +83,129 @@ const fuzzSuite = () => ({
  * A real control plane on a busy machine has pauses of its own (watch caches, garbage collection, leases) that no deadline of
  * ours bounds: files that failed run once more, alone, on a fresh one. What passes only then is named, and counted.
  */
-const controlPlaneSuite = (name, missing, env) => ({
-  name,
-  missing,
-  run: async () => {
-    const run = (report, files) => vitest(process.execPath, ['envtest'], join(scratch, report), env, files)
-    const first = await run(`${name}.json`, [])
-    if (first.failed === 0 || first.failedFiles.length === 0 || first.failedFiles.length > 3) return first
-    console.log(`${name}: once more, alone: ${first.failedFiles.join(', ')}`)
-    const second = await run(`${name}-again.json`, first.failedFiles)
-    if (second.failed > 0) return first
-    console.log(`${name}: UNSTEADY, failed once and passed alone: ${first.failedTests.join('; ')}`)
-    return { ...first, passed: first.passed + first.failed, failed: 0 }
-  },
-})
+const controlPlaneSuite = (name, missing, env) => {
+  const run = (report, files) => vitest(process.execPath, ['envtest'], join(scratch, report), env, files)
+  return {
+    name,
+    missing,
+    run: () => run(`${name}.json`, []),
+    again: async (first) => {
+      if (first.failed === 0 || first.failedFiles.length === 0 || first.failedFiles.length > 3) return first
+      console.log(`${name}: once more, alone: ${first.failedFiles.join(', ')}`)
+      const second = await run(`${name}-again.json`, first.failedFiles)
+      if (second.failed > 0) return first
+      console.log(`${name}: UNSTEADY, failed once and passed alone: ${first.failedTests.join('; ')}`)
+      return { ...first, passed: first.passed + first.failed, failed: 0 }
+    },
+  }
+}
 
-function vitest(node, projects, report, env = {}, files = []) {
+/** Then what a suite says comes in one piece, at its end. */
+let besideOthers = false
+
+async function vitest(node, projects, report, env = {}, files = []) {
   const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...projects.flatMap((p) => ['--project', p])]
   args.push(...files, '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`)
-  return new Promise((resolve) => {
-    spawn(node, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] }).on(
-      'close',
-      (code) => {
-        const counts = { passed: 0, failed: code === 0 ? 0 : 1, skipped: 0, failedFiles: [], failedTests: [] }
-        if (existsSync(report)) {
-          const result = JSON.parse(readFileSync(report, 'utf8'))
-          counts.passed = result.numPassedTests
-          counts.skipped = result.numPendingTests + result.numTodoTests
-          counts.failed = Math.max(counts.failed, result.numFailedTests)
-          const failed = result.testResults.filter((file) => file.status === 'failed')
-          counts.failedFiles = failed.map((file) => relative(root, file.name))
-          counts.failedTests = failed.flatMap((file) =>
-            file.assertionResults.filter((test) => test.status === 'failed').map((test) => test.fullName),
-          )
-        }
-        resolve(counts)
-      },
-    )
+  const code = await new Promise((resolve, reject) => {
+    const output = besideOthers ? 'pipe' : 'inherit'
+    const child = spawn(node, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', output, output] })
+    const said = []
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data) => said.push(data))
+    child.on('error', reject)
+    child.on('close', (ended) => {
+      process.stdout.write(Buffer.concat(said))
+      resolve(ended)
+    })
   })
+  const counts = { passed: 0, failed: code === 0 ? 0 : 1, skipped: 0, failedFiles: [], failedTests: [] }
+  if (!existsSync(report)) return { ...counts, failed: 1 }
+  const result = JSON.parse(readFileSync(report, 'utf8'))
+  const failed = result.testResults.filter((file) => file.status === 'failed')
+  return {
+    passed: result.numPassedTests,
+    skipped: result.numPendingTests + result.numTodoTests,
+    failed: Math.max(counts.failed, result.numFailedTests),
+    failedFiles: failed.map((file) => relative(root, file.name)),
+    failedTests: failed.flatMap((file) =>
+      file.assertionResults.filter((test) => test.status === 'failed').map((test) => test.fullName),
+    ),
+  }
+}
+
+/** What could not even be counted is one failure: the other lanes go on, and what they say is not lost. */
+async function counted({ name }, work) {
+  try {
+    return await work()
+  } catch (error) {
+    console.log(`${name}: ${error.stack}`)
+    return { passed: 0, failed: 1, skipped: 0, failedFiles: [], failedTests: [] }
+  }
 }
 
 const total = { passed: 0, failed: 0, skipped: 0 }
-const everything = [
-  nodeSuite('node22'),
-  nodeSuite('node24'),
-  clientSuite(),
-  sealSuite('awskms', missingMoto()),
-  sealSuite('pkcs11', missingSoftHsm()),
-  postgresSuite(),
-  fuzzSuite(),
-  ...controlPlaneSuites(),
+// Rounds come one after the other. What computes has one to itself; in the others each lane waits for other programs most of
+// the time, and lanes go on at the same time.
+const rounds = [
+  [[nodeSuite('node22')]],
+  [[nodeSuite('node24')]],
+  [[fuzzSuite()]],
+  [
+    [postgresSuite()],
+    [
+      clientSuite(),
+      sealSuite('awskms', missingMoto()),
+      sealSuite('s3', missingMoto()),
+      sealSuite('pkcs11', missingSoftHsm()),
+    ],
+  ],
+  [[faultsSuite()]],
+  controlPlaneSuites().map((suite) => [suite]),
 ]
 const named = process.argv.slice(2)
-for (const suite of everything.filter(
-  ({ name }) => named.length === 0 || named.some((part) => name.startsWith(part)),
-)) {
-  if (suite.missing) {
-    const isRequired = [...required].some((part) => suite.name.startsWith(part))
-    total[isRequired ? 'failed' : 'skipped'] += 1
-    console.log(`${suite.name}: ${isRequired ? 'MISSING and required' : 'skipped'}: ${suite.missing}`)
-    continue
+const isNamed = ({ name }) => named.length === 0 || named.some((part) => name.startsWith(part))
+
+/** Whether it can run; else that is counted and said. */
+function isThere(suite) {
+  if (!suite.missing) return true
+  const isRequired = [...required].some((part) => suite.name.startsWith(part))
+  total[isRequired ? 'failed' : 'skipped'] += 1
+  console.log(`${suite.name}: ${isRequired ? 'MISSING and required' : 'skipped'}: ${suite.missing}`)
+  return false
+}
+
+const suites = rounds.flat(2)
+for (const part of new Set([...named, ...required])) {
+  if (suites.some(({ name }) => name.startsWith(part))) continue
+  total.failed += 1
+  console.log(`${part}: no suite is called that: ${suites.map(({ name }) => name).join(', ')}`)
+}
+
+for (const round of rounds) {
+  const lanes = round
+    .map((lane) => lane.filter((suite) => isNamed(suite) && isThere(suite)))
+    .filter((lane) => lane.length)
+  besideOthers = lanes.length > 1
+  if (besideOthers)
+    console.log(`at the same time: ${lanes.map((lane) => lane.map(({ name }) => name).join(', ')).join(' | ')}`)
+  const ran = await Promise.all(
+    lanes.map(async (lane) => {
+      const results = []
+      for (const suite of lane) {
+        const started = Date.now()
+        const counts = await counted(suite, suite.run)
+        results.push({ suite, counts, seconds: ((Date.now() - started) / 1000).toFixed(0) })
+      }
+      return results
+    }),
+  )
+  besideOthers = false
+  for (const { suite, counts: first, seconds } of ran.flat()) {
+    const counts = suite.again ? await counted(suite, () => suite.again(first)) : first
+    for (const key of Object.keys(total)) total[key] += counts[key]
+    console.log(
+      `${suite.name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped, ${seconds} s`,
+    )
   }
-  const counts = await suite.run()
-  for (const key of Object.keys(total)) total[key] += counts[key]
-  console.log(`${suite.name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
 }
 rmSync(scratch, { recursive: true, force: true })
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)

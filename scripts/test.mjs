@@ -16,7 +16,7 @@ for (const suite of suites) {
   const started = Date.now()
   const code = await new Promise((resolve) => {
     const args = [
-      'vitest',
+      join(root, 'node_modules/vitest/vitest.mjs'),
       'run',
       '--project',
       suite,
@@ -24,7 +24,7 @@ for (const suite of suites) {
       '--reporter=json',
       `--outputFile.json=${report}`,
     ]
-    spawn('npx', args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] }).on('close', resolve)
+    spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] }).on('close', resolve)
   })
   try {
     const result = JSON.parse(readFileSync(report, 'utf8'))

@@ -114,6 +114,11 @@ describe('a refusal by policy', () => {
   const read = (name: 'coffer' | 'vault', body: string) =>
     runFake(['read', 'secret/data/x'], { name, answer: () => ({ status: 403, body }) })
 
+  it('is what only its own words are taken for: of the preflight the server remembers nothing to explain', async () => {
+    const preflight = '{"errors":["preflight capability check returned 403, please ensure …"],"request_id":"r-3"}'
+    expect((await read('coffer', preflight)).err).not.toContain('policy explain')
+  })
+
   it('says how to learn why', async () => {
     const run = await read('coffer', denied)
     expect([run.status, run.err.endsWith('\nWhy: coffer policy explain -request-id=r-1\n')]).toEqual([2, true])

@@ -38,6 +38,8 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
 function reasonHint(error: Error, { name }: CliContext): string {
   const answer = error.cause
   if (name !== 'coffer' || !(answer instanceof ResponseError) || answer.status !== 403 || answer.tokenInvalid) return ''
+  // Other refusals with 403 (the preflight of kv) are no policy's decision about this path: the server remembers none.
+  if (!answer.errors.some((line) => line.includes('permission denied'))) return ''
   const { document } = answer.response
   const id = isObject(document) ? document['request_id'] : undefined
   return typeof id === 'string' ? `\nWhy: ${name} policy explain -request-id=${id}\n` : ''

@@ -256,15 +256,22 @@ function errorsOf(response: VaultResponse): { errors: readonly string[]; warning
   return { errors: texts(document['errors']), warnings: texts(document['warnings']), raw: false }
 }
 
-/** 404 is no error when it carries a document worth showing, or says that there is nothing. */
 async function orAbsent(answer: Promise<VaultResponse>): Promise<Envelope | undefined> {
+  return (await presentOrAbsent(answer))?.envelope
+}
+
+/** 404 is no error when it carries a document worth showing, or says that there is nothing. */
+export async function presentOrAbsent(answer: Promise<VaultResponse>): Promise<VaultResponse | undefined> {
   try {
-    return (await answer).envelope
+    return await answer
   } catch (error) {
     if (!(error instanceof ResponseError) || error.status !== 404) throw error
-    const { envelope } = error.response
-    if (envelope && (envelope.data !== null || envelope.warnings !== null)) return envelope
+    if (saysMore(error.response.envelope)) return error.response
     if (error.errors.length === 0 || error.errors.every((line) => line === '')) return undefined
     throw error
   }
 }
+
+/** Whether a 404 is more than "nothing there". */
+export const saysMore = (envelope: Envelope | undefined): envelope is Envelope =>
+  envelope !== undefined && (envelope.data !== null || envelope.warnings !== null)

@@ -41,7 +41,7 @@ const unreadable: Readonly<Record<FieldKind, readonly unknown[]>> = {
   duration: ['soon', [1], { a: 1 }, '-5s'],
   commaList: [{ a: 1 }, [{ a: 1 }]],
   intList: ['many', [{}], { a: 1 }],
-  stringMap: ['text', ['text'], 7],
+  stringMap: ['text', ['text'], 7, { a: { b: 1 } }, { a: ['b'] }],
   object: ['text', [1], 7, true],
   json: [],
 }
@@ -113,7 +113,7 @@ const hostile: Readonly<Record<FieldKind, readonly unknown[]>> = {
     Array.from({ length: 5000 }, (_, i) => `n${i}`),
   ],
   intList: [[], '', [-1], [0, 0], [Number.MAX_SAFE_INTEGER], Array.from({ length: 5000 }, (_, i) => i)],
-  stringMap: [{}, ...hostileText.map((text) => ({ [text]: text })), { a: null }, { a: { b: 1 } }, ''],
+  stringMap: [{}, ...hostileText.map((text) => ({ [text]: text })), { a: null }, { a: true, b: 1e300 }, ''],
   object: [{}, ...hostileText.map((text) => ({ [text]: text })), { a: null }, deep(50), { a: [[[]]] }],
   json: [null, '', 0, [], 'text', {}, deep(50), [{ a: null }], { a: { b: [] } }],
 }

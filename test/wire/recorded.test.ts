@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Core } from '../../src/programs/server/core.ts'
+import { sessions } from './recorded-sessions.ts'
 import { readRecording, replay, startServer } from './replay.ts'
 
 const here = import.meta.dirname
@@ -11,26 +12,6 @@ const load = (name: string) => JSON.parse(readFileSync(join(here, name), 'utf8')
 const intended: readonly { at: readonly string[]; paths: readonly string[]; reason: string }[] = load('intended.json')
 /** What is not built yet. May only shrink. */
 const open: readonly string[] = load('open.json')
-
-/** Files that one server answered, in order; the others began with a fresh one. */
-const sessions = [
-  [
-    '01-sys.json',
-    '02-kv2.json',
-    '03-kv1-cubbyhole.json',
-    '04-tokens.json',
-    '05-wrapping.json',
-    '06-transit.json',
-    '07-approle-userpass.json',
-    '08-pki.json',
-    '09-identity.json',
-    '10-leases-database.json',
-    '11-audit.json',
-    '12-seal.json',
-  ],
-  ['13-kubernetes-auth.json'],
-  ['14-jwt-cert-totp-ssh.json'],
-]
 
 const differences = new Map<string, readonly string[]>()
 const cores: Core[] = []

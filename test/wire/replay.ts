@@ -1,11 +1,12 @@
 /** Replays recorded exchanges on the handler and says where answers differ. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Clock } from '../../src/lib/clock.ts'
 import { FakeClock } from '../../src/lib/fake-clock.ts'
-import { type Logger, silentLog } from '../../src/lib/log.ts'
+import { silentLog } from '../../src/lib/log.ts'
 import { systemRandom } from '../../src/lib/random.ts'
 import { engines, outbound } from '../../src/programs/engines.ts'
-import { type Core, createCore } from '../../src/programs/server/core.ts'
+import { type Core, type CoreOptions, createCore } from '../../src/programs/server/core.ts'
 import { startDev } from '../../src/programs/server/node/dev-mode.ts'
 import { inject } from '../../src/server/http/handler.ts'
 import { vaultTtl } from '../../src/server/mounts/mount-json.ts'
@@ -48,9 +49,18 @@ const captures: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 }
 
 /** A development server as the recordings were made with: root token "root", secret/ as KV v2. */
-export async function startServer(options: { readonly log?: Logger } = {}): Promise<Core> {
-  const clock = new FakeClock()
-  const core = createCore({
+export async function startServer(options: ServerOptions = {}): Promise<Core> {
+  const core = newServer(options)
+  await startDev(core, { rootToken: 'root', host: '127.0.0.1', port: 0, storeToken: false })
+  return core
+}
+
+export type ServerOptions = Partial<CoreOptions> & { readonly clock?: Clock }
+
+/** The same before it is initialised. */
+export function newServer(options: ServerOptions = {}): Core {
+  const clock = options.clock ?? new FakeClock()
+  return createCore({
     backend: openMemory({ clock, random: systemRandom }),
     types: engines,
     auditDevices: {},
@@ -58,13 +68,12 @@ export async function startServer(options: { readonly log?: Logger } = {}): Prom
     ttl: vaultTtl,
     clock,
     random: systemRandom,
-    log: options.log ?? silentLog,
+    log: silentLog,
     version: '2.6.0',
     cofferVersion: '0.1.0',
     node: 'wire',
+    ...options,
   })
-  await startDev(core, { rootToken: 'root', host: '127.0.0.1', port: 0, storeToken: false })
-  return core
 }
 
 /** The paths at which each exchange's answer differs from the recorded one, by "file:index". */

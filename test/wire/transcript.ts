@@ -5,7 +5,10 @@
  *     > X-Header: value               further lines with ">": headers, or the body; \x{ff} in it is a byte
  *     < 200 {"data":{"version":1}}    status and body: every member named must be there, `*` is anything; `=` before the body: exactly
  *     ! t = auth.client_token         keeps a value of the answer, used as ${t}
+ *     @ uninitialised audit           what kind of server answers: see transcript-server.ts
  *     # a comment
+ *
+ * A body that is no JSON is compared as text: `< 200 "# HELP*"`.
  */
 export interface Step {
   readonly line: number
@@ -24,7 +27,7 @@ export function parseTranscript(text: string): Step[] {
   const steps: Step[] = []
   let step: { -readonly [K in keyof Step]: Step[K] } | undefined
   for (const [i, line] of text.split('\n').entries()) {
-    if (line.trim() === '' || line.startsWith('#')) continue
+    if (line.trim() === '' || line.startsWith('#') || line.startsWith('@')) continue
     const mark = line[0]
     const rest = line.slice(1).trim()
     if (mark === '>' && (!step || step.status > 0)) {
@@ -59,11 +62,18 @@ export function parseTranscript(text: string): Step[] {
   return steps
 }
 
+export const settingsOf = (text: string): string[] =>
+  text.split('\n').flatMap((line) => (line.startsWith('@') ? line.slice(1).trim().split(/\s+/) : []))
+
 /** What is sent of a body: bytes that no text can hold are written as `\x{ff}`. */
 export function bytesOf(body: string): Uint8Array {
   const parts = body.split(/\\x\{([0-9a-f]{2})\}/)
   return Buffer.concat(parts.map((part, i) => Buffer.from(part, i % 2 === 1 ? 'hex' : 'utf8')))
 }
+
+/** JSON as what it says, all else as text. */
+export const contentOf = (answer: { readonly headers: Readonly<Record<string, string>>; readonly body: string }) =>
+  /json/.test(answer.headers['Content-Type'] ?? '') ? JSON.parse(answer.body) : answer.body
 
 /** Undefined when `actual` is what was expected, else where it is not. */
 export function mismatch(expected: unknown, actual: unknown, exact: boolean, path = 'body'): string | undefined {

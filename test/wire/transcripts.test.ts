@@ -1,38 +1,41 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { inject } from '../../src/server/http/handler.ts'
-import { startServer } from './replay.ts'
-import { bytesOf, mismatch, parseTranscript } from './transcript.ts'
+import { bytesOf, contentOf, mismatch, parseTranscript, settingsOf } from './transcript.ts'
+import { transcriptServer } from './transcript-server.ts'
 
 const here = import.meta.dirname
 const transcripts = readdirSync(here).filter((name) => name.endsWith('.txt'))
 
 describe.each(transcripts)('%s', (name) => {
   it('is answered as written', async () => {
-    const core = await startServer()
+    const text = readFileSync(join(here, name), 'utf8')
+    const server = await transcriptServer(settingsOf(text))
     const values = new Map<string, string>()
     const fill = (text: string) => text.replace(/\$\{(\w+)\}/g, (_, key: string) => values.get(key) ?? `?${key}?`)
-    for (const step of parseTranscript(readFileSync(join(here, name), 'utf8'))) {
-      const token = step.token === undefined ? 'root' : fill(step.token)
-      const answer = await inject(core.handler, {
+    for (const step of parseTranscript(text)) {
+      const token = step.token === undefined ? (values.get('root') ?? 'root') : fill(step.token)
+      const answer = await server.ask({
         method: step.method,
         path: `/v1/${fill(step.path)}`,
-        headers: { ...(token === '' ? {} : { 'X-Vault-Token': token }), ...step.headers },
+        headers: { ...(token === '' ? {} : { 'X-Vault-Token': token }), ...filled(step.headers, fill) },
         ...(step.body === undefined ? {} : { body: bytesOf(fill(step.body)) }),
       })
       const where = `${name}:${step.line}: ${step.method} ${step.path}\n${answer.body}`
       expect(answer.status, where).toBe(step.status)
-      const body = answer.body === '' ? undefined : JSON.parse(answer.body)
+      const body = answer.body === '' ? undefined : contentOf(answer)
       if (step.expected === '') expect(answer.body, where).toBe('')
       else expect(mismatch(JSON.parse(fill(step.expected)), body, step.exact), where).toBeUndefined()
       for (const [key, path] of step.keep) {
         values.set(key, String(path.split('.').reduce((object, part) => object?.[part], body)))
       }
     }
-    await core.close(0)
+    await server.close()
   })
 })
+
+const filled = (headers: Readonly<Record<string, string>>, fill: (text: string) => string) =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, fill(value)]))
 
 describe('a transcript', () => {
   it('that is wrong fails', () => {

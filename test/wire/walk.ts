@@ -242,6 +242,8 @@ function watched(backend: StorageBackend, note: (keys: readonly string[]) => voi
     now: () => backend.now(),
     changes: (signal) => backend.changes(signal),
     lead: (work, until) => backend.lead(work, until),
+    announce: () => backend.announce(),
+    isAtWork: (opening) => backend.isAtWork(opening),
     close: () => backend.close(),
   }
 }

@@ -68,6 +68,14 @@ describe('audit verify', () => {
     expect(run.out).toContain('NOTHING PROVEN')
   })
 
+  it('a public key alone proves nothing about files that were emptied', async () => {
+    const emptied = { ...intact, lines: 0, chains: 0, checkpoints: 0 }
+    const { run } = await verify(['a.log', '-public-key=ed25519:k'], emptied)
+    expect(run.status).toBe(3)
+    expect(run.out).toContain('NOTHING PROVEN')
+    expect((await verify(['a.log'], emptied)).run.status).toBe(0)
+  })
+
   it('takes key and evidence from files', async () => {
     writeFileSync(join(dir, 'key'), 'ed25519:pinned\n')
     writeFileSync(join(dir, 'evidence'), JSON.stringify({ data: evidence }))

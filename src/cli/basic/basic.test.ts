@@ -122,6 +122,43 @@ ttl                 1h
   })
 })
 
+describe('a document without envelope', () => {
+  const answer = () => ({ body: '{"initialized":true,"version":"2.6.0"}' })
+
+  it.each([
+    ['read', 'sys/health'],
+    ['write', '-f', 'sys/unseal'],
+    ['delete', 'sys/x'],
+  ])('is what %s prints as data', async (...argv) => {
+    const table = 'Key            Value\n---            -----\ninitialized    true\nversion        2.6.0\n'
+    expect(await runFake(argv, { answer })).toMatchObject({ status: 0, out: table, err: '' })
+    const json = await runFake([argv[0] ?? '', '-format=json', ...argv.slice(1)], { answer })
+    expect(JSON.parse(json.out)).toMatchObject({ request_id: '', data: { initialized: true }, warnings: null })
+  })
+
+  it('has fields, and is nothing when it is empty', async () => {
+    expect((await runFake(['read', '-field=version', 'sys/health'], { answer })).out).toBe('2.6.0')
+    expect((await runFake(['read', 'sys/x'], { answer: () => ({ body: '{}' }) })).status).toBe(2)
+  })
+})
+
+describe('a change that meets 404', () => {
+  it.each([['write', '-f'], ['patch', '-f'], ['delete']])('%s says its warnings, and fails', async (...argv) => {
+    const answer = () => ({ ...envelopeOf({ warnings: ['no such mount'] }), status: 404 })
+    const { status, out, err } = await runFake([...argv, 'a'], { answer })
+    expect([status, out]).toEqual([2, ''])
+    expect(err).toContain('WARNING! The following warnings were returned from Vault:\n\n  * no such mount\n')
+    expect(err).toMatch(/Error (writing data to|patching data at|deleting) a: Error making API request/)
+  })
+
+  it('fails as before when there is nothing to say', async () => {
+    const answer = () => ({ status: 404, body: '{"errors":[]}' })
+    const { status, err } = await runFake(['delete', 'a'], { answer })
+    expect(status).toBe(2)
+    expect(err).toMatch(/^Error deleting a: Error making API request/)
+  })
+})
+
 describe('write to sys/wrapping/wrap', () => {
   it('wraps for five minutes, unless -wrap-ttl says otherwise', async () => {
     const sent = async (...flags: string[]) =>

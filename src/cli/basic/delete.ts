@@ -1,6 +1,7 @@
-import { type Command, failing } from '../command.ts'
+import type { Command } from '../command.ts'
 import { readKeyValues } from '../input/key-values.ts'
 import { goValue } from '../output/go-value.ts'
+import { changed } from '../output/response.ts'
 import { line, printAnswer } from '../output/secret.ts'
 import { connectionFlags, fieldFlag, formatFlag } from '../session.ts'
 
@@ -15,8 +16,8 @@ export const remove: Command = {
     const [path = '', ...pairs] = call.args
     const data = Object.entries(await readKeyValues(pairs, call.context.stdin))
     const query = Object.fromEntries(data.map(([key, value]) => [key, goValue(value)]))
-    const client = call.session.client()
-    const answer = await failing(`Error deleting ${path}`, client.delete(path, query, call.session.callOptions()))
+    const asked = call.session.client().request({ ...call.session.callOptions(), method: 'DELETE', path, query })
+    const answer = await changed(call, `Error deleting ${path}`, asked)
     if (answer) return printAnswer(call, answer)
     if (call.session.format() === 'table') line(call, `Success! Data deleted (if it existed) at: ${path}`)
     return 0

@@ -1,5 +1,6 @@
-import { type Command, Failure, failing } from '../command.ts'
+import { type Command, Failure } from '../command.ts'
 import { readKeyValues } from '../input/key-values.ts'
+import { changed } from '../output/response.ts'
 import { line, printAnswer } from '../output/secret.ts'
 import { connectionFlags, fieldFlag, formatFlag } from '../session.ts'
 
@@ -20,8 +21,8 @@ export const patch: Command = {
     const [path = '', ...pairs] = call.args
     if (pairs.length === 0 && !call.flags.on('force')) throw new Failure(1, 'Must supply data or use -force')
     const data = await readKeyValues(pairs, call.context.stdin)
-    const client = call.session.client()
-    const answer = await failing(`Error patching data at ${path}`, client.patch(path, data, call.session.callOptions()))
+    const asked = call.session.client().request({ ...call.session.callOptions(), method: 'PATCH', path, body: data })
+    const answer = await changed(call, `Error patching data at ${path}`, asked)
     if (answer) return printAnswer(call, answer)
     if (call.session.format() === 'table' && !call.flags.has('field')) line(call, `Success! Data written to: ${path}`)
     return 0

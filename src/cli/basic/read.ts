@@ -1,6 +1,8 @@
+import { presentOrAbsent } from '../../sdk/client.ts'
 import { type Command, type CommandCall, Failure, failing } from '../command.ts'
 import { readKeyValues } from '../input/key-values.ts'
 import { goValue } from '../output/go-value.ts'
+import { answerOf } from '../output/response.ts'
 import { printAnswer } from '../output/secret.ts'
 import { connectionFlags, fieldFlag, formatFlag } from '../session.ts'
 
@@ -22,7 +24,9 @@ export const read: Command = {
     const query = Object.entries(await readKeyValues(pairs, call.context.stdin))
     const parameters = Object.fromEntries(query.map(([key, value]) => [key, goValue(value)]))
     if (call.session.raw() && !call.flags.has('field')) return printBody(call, path, parameters)
-    const answer = await failing(`Error reading ${path}`, call.session.read(path, parameters))
+    const request = { ...call.session.callOptions(), method: 'GET', path, query: parameters } as const
+    const asked = presentOrAbsent(call.session.client().request(request))
+    const answer = answerOf(await failing(`Error reading ${path}`, asked))
     if (!answer) throw new Failure(2, `No value found at ${path}`)
     return printAnswer(call, answer)
   },

@@ -1,5 +1,6 @@
-import { type Command, Failure, failing } from '../command.ts'
+import { type Command, Failure } from '../command.ts'
 import { readKeyValues } from '../input/key-values.ts'
+import { changed } from '../output/response.ts'
 import { line, printAnswer } from '../output/secret.ts'
 import { connectionFlags, fieldFlag, formatFlag } from '../session.ts'
 
@@ -32,7 +33,8 @@ export const write: Command = {
     const client = call.session.client()
     // As Vault's does: this endpoint is of no use without a life for what it makes.
     const options = call.session.callOptions(/^\/*sys\/wrapping\/wrap$/.test(path) ? { wrapTtl: '5m' } : {})
-    const answer = await failing(`Error writing data to ${path}`, client.write(path, data, options))
+    const asked = client.request({ ...options, method: 'PUT', path, body: data })
+    const answer = await changed(call, `Error writing data to ${path}`, asked)
     if (answer) return printAnswer(call, answer)
     if (call.session.format() === 'table' && !call.flags.has('field')) line(call, `Success! Data written to: ${path}`)
     return 0

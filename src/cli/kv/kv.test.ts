@@ -69,6 +69,18 @@ username    u
     expect(out).toBe('=== Data ===\nKey    Value\n---    -----\nfoo    bar\n')
   })
 
+  it('finds a mount in a namespace below, by its path from there or from the root', async () => {
+    for (const path of ['app/kv/', 'team/app/kv/']) {
+      const { requests } = await runFake(['kv', 'get', '-ns=team', 'app/kv/a'], {
+        answer: (request) =>
+          request.path.startsWith('/v1/sys/internal/')
+            ? envelopeOf({ data: { path, options: { version: '2' } } })
+            : envelopeOf({ data: { data: { k: 'v' }, metadata: versionMetadata(1) } }),
+      })
+      expect(requests.at(-1)?.path).toBe('/v1/app/kv/data/a')
+    }
+  })
+
   it('without a mount says what the server said', async () => {
     const { status, err } = await runFake(['kv', 'get', 'nowhere/app'], { answer })
     expect(status).toBe(2)

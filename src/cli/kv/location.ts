@@ -24,8 +24,16 @@ export async function locate(call: CommandCall, typed: string): Promise<KvLocati
   const full = mount === undefined ? below : `${trimSlashes(mount)}/${below}`
   const found = await preflight(call, mount === undefined ? full : trimSlashes(mount))
   if (!found) return { versioned: false, mountPath: `${full.split('/')[0]}/`, name: full.split('/').slice(1).join('/') }
-  const name = `${full}/`.startsWith(found.mountPath) ? trimSlashes(full.slice(found.mountPath.length)) : below
-  return { ...found, name }
+  const mountPath = seenFromHere(found.mountPath, full)
+  const name = `${full}/`.startsWith(mountPath) ? trimSlashes(full.slice(mountPath.length)) : below
+  return { ...found, mountPath, name }
+}
+
+/** OpenBao names a mount of a namespace below by its path from the root, although the request's namespace is part of that. */
+function seenFromHere(mountPath: string, full: string): string {
+  const segments = mountPath.split('/')
+  const paths = segments.slice(0, -1).map((_, i) => segments.slice(i).join('/'))
+  return paths.find((path) => `${full}/`.startsWith(path)) ?? mountPath
 }
 
 /** As `locate`, for what only version 2 has. Failure 1 says that this is version 1. */

@@ -1,6 +1,9 @@
 /** HCL 1 (and JSON in its place) as Vault's policies and server configurations use it. */
+import { DocumentBuilder } from '../json/document-builder.ts'
 import { JsonSyntaxError, parseJson } from '../json/parse.ts'
+import { defaultJsonLimits, Tokenizer } from '../json/tokenizer.ts'
 import { type Json, JsonNumber, type JsonObject, RawJson } from '../json/value.ts'
+import { atOnce } from '../turns.ts'
 import { Scanner, type Token } from './scanner.ts'
 import { HclError, type HclItem, type HclObject, type HclValue } from './tree.ts'
 
@@ -15,19 +18,29 @@ export const defaultHclLimits: HclLimits = { maxLength: 1024 * 1024, maxDepth: 3
  * Throws HclError. Accepts what hashicorp/hcl v1 accepts, but not `key =` without a value nor numbers that Go can't hold.
  */
 export function parseHcl(text: string, limits: HclLimits = defaultHclLimits): HclObject {
+  return atOnce(hclSteps(text, limits))
+}
+
+/** The same with pauses. */
+export function* hclSteps(text: string, limits: HclLimits = defaultHclLimits): Generator<void, HclObject> {
   if (text.length > limits.maxLength) {
     throw new HclError(`document is longer than ${limits.maxLength} characters`, { line: 1, column: 1 })
   }
-  if (/^\s*\{/.test(text)) return parseJsonDocument(text, limits)
+  if (/^\s*\{/.test(text)) return yield* parseJsonDocument(text, limits)
   const parser = new Parser(new Scanner(text), limits.maxDepth)
-  return parser.document()
+  return yield* parser.document()
 }
+
+/** Tokens, or values of JSON, in between two pauses. */
+const tokensPerStep = 400
 
 class Parser {
   readonly #scanner: Scanner
   readonly #maxDepth: number
   #depth = 0
   #token: Token
+  /** Since the last pause. */
+  #count = 0
 
   constructor(scanner: Scanner, maxDepth: number) {
     this.#scanner = scanner
@@ -35,22 +48,29 @@ class Parser {
     this.#token = scanner.next()
   }
 
-  document(): HclObject {
-    return { items: this.#items('EOF') }
+  *document(): Generator<void, HclObject> {
+    return { items: yield* this.#items('EOF') }
   }
 
-  #items(end: 'EOF' | 'RBRACE'): HclItem[] {
+  *#items(end: 'EOF' | 'RBRACE'): Generator<void, HclItem[]> {
     const items: HclItem[] = []
     while (this.#token.kind !== end) {
       if (this.#token.kind === 'EOF') this.#fail('object expected closing RBRACE got: EOF')
-      items.push(this.#item())
+      if (this.#isTimeToPause()) yield
+      items.push(yield* this.#item())
       // Commas between items are optional, in documents too.
       if (this.#token.kind === 'COMMA') this.#advance()
     }
     return items
   }
 
-  #item(): HclItem {
+  #isTimeToPause(): boolean {
+    if (this.#count < tokensPerStep) return false
+    this.#count = 0
+    return true
+  }
+
+  *#item(): Generator<void, HclItem> {
     const first = this.#token
     const keys: string[] = []
     while (this.#token.kind === 'IDENT' || this.#token.kind === 'STRING') {
@@ -74,10 +94,10 @@ class Parser {
     } else if (kind !== 'LBRACE') {
       this.#fail(`expected: IDENT | STRING | ASSIGN | LBRACE got: ${kind}`)
     }
-    return { key, labels, value: this.#value(), line: first.line, column: first.column }
+    return { key, labels, value: yield* this.#value(), line: first.line, column: first.column }
   }
 
-  #value(): HclValue {
+  *#value(): Generator<void, HclValue> {
     const token = this.#token
     switch (token.kind) {
       case 'STRING':
@@ -91,29 +111,34 @@ class Parser {
         this.#advance()
         return token.text === 'true'
       case 'LBRACE':
-        return this.#nested(() => ({ items: this.#items('RBRACE') }))
+        this.#enter()
+        return this.#left({ items: yield* this.#items('RBRACE') })
       case 'LBRACK':
-        return this.#nested(() => this.#elements())
+        this.#enter()
+        return this.#left(yield* this.#elements())
       default:
         return this.#fail(`Unknown token: ${token.line}:${token.column} ${token.kind} ${token.text}`)
     }
   }
 
-  #nested<T>(read: () => T): T {
+  #enter(): void {
     this.#depth += 1
     if (this.#depth > this.#maxDepth) this.#fail(`nested deeper than ${this.#maxDepth} levels`)
     this.#advance()
-    const value = read()
+  }
+
+  #left<T>(value: T): T {
     this.#advance()
     this.#depth -= 1
     return value
   }
 
-  #elements(): HclValue[] {
+  *#elements(): Generator<void, HclValue[]> {
     const values: HclValue[] = []
     for (;;) {
       if (this.#token.kind === 'RBRACK') return values
-      values.push(this.#value())
+      if (this.#isTimeToPause()) yield
+      values.push(yield* this.#value())
       this.#separator()
     }
   }
@@ -125,6 +150,7 @@ class Parser {
   }
 
   #advance(): void {
+    this.#count += 1
     this.#token = this.#scanner.next()
   }
 
@@ -144,30 +170,56 @@ function readNumber(token: Token): number | JsonNumber {
   return sign === '-' ? -value : value
 }
 
-function parseJsonDocument(text: string, limits: HclLimits): HclObject {
+function* parseJsonDocument(text: string, limits: HclLimits): Generator<void, HclObject> {
   let json: Json
   try {
-    json = parseJson(text, { maxDepth: limits.maxDepth })
+    const all = { maxMembers: Number.POSITIVE_INFINITY, maxElements: Number.POSITIVE_INFINITY }
+    const tokens = new Tokenizer(text, { ...defaultJsonLimits, maxDepth: limits.maxDepth })
+    const builder = new DocumentBuilder(tokens, all)
+    const counted = budget()
+    while (!builder.run(counted)) yield
+    json = builder.value
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error
     const before = text.slice(0, error.offset).split('\n')
     throw new HclError(error.message, { line: before.length, column: [...(before.at(-1) ?? '')].length + 1 })
   }
-  return fromObject(json as JsonObject)
+  return yield* fromObject(json as JsonObject, budget())
 }
 
-function fromObject(object: JsonObject): HclObject {
-  const items = Object.keys(object).map(
-    (key): HclItem => ({ key, labels: [], value: fromJson(object[key] ?? null), line: 1, column: 1 }),
-  )
+interface Budget {
+  /** True: time for a pause, after which all of it is there again. */
+  spend(cost: number): boolean
+}
+
+function budget(): Budget {
+  let left = tokensPerStep
+  return {
+    spend: (cost) => {
+      left -= cost
+      if (left > 0) return false
+      left = tokensPerStep
+      return true
+    },
+  }
+}
+
+function* fromObject(object: JsonObject, counted: Budget): Generator<void, HclObject> {
+  const items: HclItem[] = []
+  for (const key of Object.keys(object)) {
+    items.push({ key, labels: [], value: yield* fromJson(object[key] ?? null, counted), line: 1, column: 1 })
+  }
   return { items }
 }
 
-function fromJson(json: Json): HclValue {
+function* fromJson(json: Json, counted: Budget): Generator<void, HclValue> {
+  if (counted.spend(1)) yield
   if (typeof json !== 'object' || json === null || json instanceof JsonNumber) return json
-  if (json instanceof RawJson) return fromJson(parseJson(json.text))
-  if (isArray(json)) return json.map(fromJson)
-  return fromObject(json)
+  if (json instanceof RawJson) return yield* fromJson(parseJson(json.text), counted)
+  if (!isArray(json)) return yield* fromObject(json, counted)
+  const list: HclValue[] = []
+  for (const element of json) list.push(yield* fromJson(element, counted))
+  return list
 }
 
 function isArray(json: Json): json is readonly Json[] {

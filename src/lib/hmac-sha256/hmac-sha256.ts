@@ -1,9 +1,16 @@
-import { hash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 
 const blockBytes = 64
 const digestBytes = 32
 /** Messages up to this long (in UTF-8, at worst three bytes a character) are hashed without an allocation of their own. */
 const roomBytes = 8192
+
+/** One message that comes in parts. */
+export interface MessageParts {
+  add(part: Uint8Array): void
+  /** Once, after the last part. */
+  hex(): string
+}
 
 /**
  * HMAC-SHA256 (RFC 2104) of many messages under one key. The digests are OpenSSL's; only the two of them are put together
@@ -33,6 +40,18 @@ export class HmacSha256 {
   hex(message: string | Uint8Array): string {
     this.#outer.write(hash('sha256', this.#innerInput(message), 'binary'), blockBytes, 'binary')
     return hash('sha256', this.#outer, 'hex')
+  }
+
+  /** For a message that is too long to be hashed at once. */
+  begin(): MessageParts {
+    const inner = createHash('sha256').update(this.#inner.subarray(0, blockBytes))
+    return {
+      add: (part) => void inner.update(part),
+      hex: () => {
+        this.#outer.write(inner.digest('binary'), blockBytes, 'binary')
+        return hash('sha256', this.#outer, 'hex')
+      },
+    }
   }
 
   #innerInput(message: string | Uint8Array): Uint8Array {

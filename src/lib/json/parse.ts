@@ -46,7 +46,8 @@ function readValue(tokens: Tokenizer): Json {
   }
 }
 
-function readScalar(tokens: Tokenizer): Json {
+/** true, false, null or a number. */
+export function readScalar(tokens: Tokenizer): Json {
   const text = tokens.scalar()
   if (text === 'null') return null
   if (text === 'true') return true

@@ -39,7 +39,7 @@ interface Style {
 const needsEscape = /["\\\u0000-\u001f\ud800-\udfff]/
 
 /** JSON text of one string. Most need no escapes, and to see that costs half of what JSON.stringify does. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return needsEscape.test(text) ? JSON.stringify(text) : `"${text}"`
 }
 

@@ -36,8 +36,11 @@ export class JsonSyntaxError extends Error {
 
 // A byte order mark stays in the text and is refused like any other character that may not stand there.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-const needsCare = /[\\\u0000-\u001f\ud800-\udfff]/
+/** A text without any of these needs no look at single characters inside its strings. */
+export const needsCare = /[\\\u0000-\u001f\ud800-\udfff]/
 const maxNumberLength = 1024
+/** In one place, or as many as a string may have: they are skipped in one piece of work. Whoever wants short strings may indent. */
+const maxSpaces = 64 * 1024
 
 export function decodeUtf8(input: Uint8Array, limits: JsonLimits): string {
   if (input.length > limits.maxBytes) throw new JsonSyntaxError(`longer than ${limits.maxBytes} bytes`, limits.maxBytes)
@@ -61,12 +64,13 @@ export class Tokenizer {
   #kept: string[] = []
   #keptTo = 0
 
-  constructor(text: string, limits: JsonLimits) {
+  /** `simple`: who has seen the text already knows that nothing in it needs care. */
+  constructor(text: string, limits: JsonLimits, simple = !needsCare.test(text)) {
     if (text.length > limits.maxBytes)
       throw new JsonSyntaxError(`longer than ${limits.maxBytes} bytes`, limits.maxBytes)
     this.text = text
     this.limits = limits
-    this.#simple = !needsCare.test(text)
+    this.#simple = simple
   }
 
   fail(what: string, offset = this.pos): never {
@@ -87,6 +91,8 @@ export class Tokenizer {
       code = this.text.charCodeAt(this.pos)
     }
     if (this.pos > start) {
+      if (this.pos - start > maxSpaces && this.pos - start > this.limits.maxStringLength)
+        this.fail('too much white space', start)
       if (start > this.#keptTo) this.#kept.push(this.text.slice(this.#keptTo, start))
       this.#keptTo = this.pos
     }
@@ -192,6 +198,8 @@ export class Tokenizer {
 
   /** The rest of a string from its first escape, surrogate or fault at `from`. */
   #stringSlow(start: number, from: number): string {
+    const native = this.#long(start, from)
+    if (native !== undefined) return native
     const text = this.text
     let out = ''
     let copied = start
@@ -205,8 +213,10 @@ export class Tokenizer {
         out += this.#escape()
         at = this.pos
         copied = at
+      } else if (code >= 0xe000 || (code >= 0x20 && code < 0xd800)) {
+        at += 1
       } else {
-        at += this.#plain(code, at)
+        at += this.#special(code, at)
       }
     }
     this.pos = at + 1
@@ -215,16 +225,35 @@ export class Tokenizer {
     return out
   }
 
-  /** How many units the character at `at` has. */
-  #plain(code: number, at: number): number {
+  /**
+   * A long string by JSON.parse, which reads escapes ten times faster; undefined for a short one, and for one that has a fault,
+   * which the reader above names.
+   */
+  #long(start: number, from: number): string | undefined {
+    const text = this.text
+    let end = text.indexOf('"', from)
+    while (end > 0 && isEscaped(text, start, end)) end = text.indexOf('"', end + 1)
+    if (end - start < longString) return undefined
+    let value: string
+    try {
+      value = JSON.parse(text.slice(start - 1, end + 1))
+    } catch {
+      return undefined
+    }
+    if (loneSurrogate.test(value) || value.length > this.limits.maxStringLength) return undefined
+    this.pos = end + 1
+    return value
+  }
+
+  /** How many units the character at `at` has, if it may stand there. */
+  #special(code: number, at: number): number {
     if (code >= 0xd800 && code < 0xe000) {
       const low = this.text.charCodeAt(at + 1)
       if (code < 0xdc00 && low >= 0xdc00 && low < 0xe000) return 2
       this.fail('lone surrogate', at)
     }
     if (Number.isNaN(code)) this.fail('the string does not end', this.text.length)
-    if (code < 0x20) this.fail('control character in a string', at)
-    return 1
+    this.fail('control character in a string', at)
   }
 
   #escape(): string {
@@ -288,6 +317,16 @@ export class Tokenizer {
     }
     return at
   }
+}
+
+const longString = 512
+const loneSurrogate = /\p{Surrogate}/u
+
+/** Whether an odd number of backslashes stands before the quote at `end`. */
+function isEscaped(text: string, start: number, end: number): boolean {
+  let at = end
+  while (at > start && text.charCodeAt(at - 1) === 0x5c) at -= 1
+  return (end - at) % 2 === 1
 }
 
 const simpleEscapes: Readonly<Record<string, string>> = Object.assign(Object.create(null), {

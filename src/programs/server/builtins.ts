@@ -39,6 +39,7 @@ export function createBuiltins({ options, nouns, seal, stopping }: BuiltinsOptio
     locateQuota: locateQuota(nouns),
     isBelow,
     namespaceOf: (id: string) => nouns.namespaces.known.byId(id),
+    mountsIn: (namespace: NamespaceInfo) => nouns.nounsOf(namespace).mounts,
   }
   return [
     {
@@ -48,8 +49,10 @@ export function createBuiltins({ options, nouns, seal, stopping }: BuiltinsOptio
         createSysFace({
           ...shared,
           ...nouns.operations,
+          ...(options.group ? { audits: options.group.audits } : {}),
           seal,
           storageType: options.backend.type,
+          format: () => nouns.barrier.format,
           allRows: nouns.barrier,
           maxValueBytes: options.backend.limits.valueBytes,
           spoolPlace: options.spoolPlace ?? { folder: tmpdir(), minFreeBytes: 0 },
@@ -58,7 +61,7 @@ export function createBuiltins({ options, nouns, seal, stopping }: BuiltinsOptio
           endLoans: nouns.endLoans(info),
           hub: nouns.events,
           currentAcl: (token, remote) =>
-            currentAcl(nouns.authority, token, { nouns: own, now: options.clock.now(), incoming: { remote } }),
+            currentAcl(nouns.authority, token, { nouns: own, rows: nouns.barrier, incoming: { remote } }),
           source: `coffer://${options.node}`,
           counts: {
             serviceTokens: () => sum(tokenPages(nouns, info)),

@@ -20,7 +20,7 @@ import { readUserLockouts } from './configuration/user-lockout-stanza.ts'
 import { readWorkers } from './configuration/workers-setting.ts'
 import { type FirstRequest, readInitialize } from './seal/initialize-stanza.ts'
 import { readSealStanzas, type SealStanzas } from './seal/seal-stanza.ts'
-import { readSnapshots, type SnapshotPlan } from './snapshots/snapshots-stanza.ts'
+import { readSnapshots, type SnapshotsStanza } from './snapshots/snapshots-stanza.ts'
 
 export type { LogLevel } from '../../server/telemetry/log-control.ts'
 export type { ListenerConfig } from './configuration/listener-stanza.ts'
@@ -59,7 +59,7 @@ export interface ServerConfig {
   readonly maxTtlMs: number
   readonly shutdownMs: number
   /** Backups that the server takes by itself; absent: none. */
-  readonly snapshots?: SnapshotPlan
+  readonly snapshots?: SnapshotsStanza
   /** Processes that serve; absent: the server is one process. */
   readonly workers?: number | 'auto'
   /** How long a request may take where its listener does not say; absent: 90 s. */

@@ -12,6 +12,7 @@ import { rootNamespace } from '../../server/contracts/epochs.ts'
 import type { Outbound } from '../../server/contracts/mounted.ts'
 import type { UserLockout } from '../../server/contracts/request.ts'
 import type { StorageBackend } from '../../server/contracts/storage.ts'
+import type { NodeAudits } from '../../server/faces/sys/audit/node-audits.ts'
 import type { EventHub } from '../../server/faces/sys/events/event-hub.ts'
 import { type ConfiguredSeals, NodeSeal } from '../../server/faces/sys/seal/node-seal.ts'
 import type { SealControl } from '../../server/faces/sys/seal/seal-control.ts'
@@ -34,7 +35,7 @@ import { InFlight } from './in-flight.ts'
 import type { NodeOperations } from './node/operations.ts'
 import { createNouns, type Nouns } from './nouns.ts'
 import { ScheduledSnapshots } from './snapshots/scheduled-snapshots.ts'
-import type { SnapshotPlan } from './snapshots/snapshots-stanza.ts'
+import type { SnapshotPlan } from './snapshots/snapshot-plan.ts'
 import { UsageGauges } from './usage/usage-gauges.ts'
 
 export interface CoreOptions {
@@ -80,6 +81,7 @@ export interface NodeGroup {
   readonly leads: boolean
   readonly facts: { readonly number: number }
   readonly limiter: Limiter
+  readonly audits: NodeAudits
   findDenial(requestId: string): Promise<Denial | undefined>
   /** What sys/ acts on; `own` is of this process. */
   sealControl(own: NodeSeal): SealControl
@@ -108,8 +110,14 @@ export function createCore(options: CoreOptions): Core {
   const { clock, random, log } = options
   const state = { stopping: false }
   const inFlight = new InFlight(clock)
-  const nouns = createNouns(options, (own) =>
-    createBuiltins({ options, nouns, seal: control, stopping: () => state.stopping }, own),
+  const nouns = createNouns(
+    options,
+    (own) => createBuiltins({ options, nouns, seal: control, stopping: () => state.stopping }, own),
+    () => {
+      // Each request that was about to write finds out.
+      if (!seal.sealed) log.warn('the storage was restored by another node: this one forgets its keys')
+      void sealedElsewhere()
+    },
   )
   const { barrier, tokens, broker, authority } = nouns
   const { telemetry } = nouns.operations
@@ -152,6 +160,7 @@ export function createCore(options: CoreOptions): Core {
     ...(group ? { unsealed: () => group.opened(seal) } : {}),
     opened: async () => {
       await authority.prepare()
+      if (leads) await nouns.nodes.join(await barrier.now())
       if (leads) await tellRestored(barrier, log)
       await (options.declaredAudit ? broker.declare(options.declaredAudit()) : broker.refresh())
       await nouns.httpSettings.open()
@@ -166,7 +175,10 @@ export function createCore(options: CoreOptions): Core {
       house.stop()
       await inFlight.idle(5000)
       await house.stopped()
-      await broker.close().catch((error: unknown) => log.warn('audit not closed in order', { error: String(error) }))
+      const closed = broker.close().catch((error: unknown) => {
+        log.warn('audit not closed in order', { error: String(error) })
+      })
+      await Promise.all([closed, nouns.nodes.leave()])
       nouns.httpSettings.close()
       authority.forget()
       nouns.denials.clear()
@@ -191,7 +203,7 @@ export function createCore(options: CoreOptions): Core {
     sealedElsewhere: () => void sealedElsewhere(),
   })
   return {
-    handler: createHandler({ handle: (incoming) => inFlight.run(() => pipeline.handle(incoming)) }),
+    handler: createHandler({ handle: (incoming) => inFlight.run(() => pipeline.handle(incoming)) }, nouns.turns),
     seal,
     get mounts() {
       return nouns.nounsOf(rootNamespace).mounts

@@ -33,6 +33,7 @@ export interface HousekeepingOptions {
   readonly endLoans: (namespace: NamespaceInfo) => EndLoans
   /** A node that nobody asks anything forgets its keys as well when the cluster is sealed. */
   readonly sealChanged: () => void
+  readonly nodes: { keepHouse(guard: Guard): Promise<void>; changed(keys: readonly string[] | 'reset'): Promise<void> }
   readonly removeNamespace: (row: NamespaceRow, signal: AbortSignal) => Promise<void>
   /** Backups by a schedule; absent: none is configured. */
   readonly scheduledSnapshots?: { run(signal: AbortSignal): void; idle(): Promise<void> } | undefined
@@ -99,7 +100,16 @@ export class Housekeeping {
 async function lead(options: HousekeepingOptions, fence: Check, signal: AbortSignal): Promise<void> {
   const { barrier, due, revocation, clock, log } = options
   const core = barrier.view('core/')
-  await core.transaction(async (tx) => tx.put(core, 'housekeeper', { format: 1, leader: fence.version }))
+  for (let begun = false; !begun && !signal.aborted; ) {
+    try {
+      await core.transaction(async (tx) => tx.put(core, 'housekeeper', { format: 1, leader: fence.version }))
+      begun = true
+    } catch (error) {
+      // To end here would be to stand for the lead no more.
+      if (!signal.aborted) log.warn('housekeeping not begun, will be tried again', { error: String(error) })
+      await clock.sleep(everyMs, signal).catch(() => undefined)
+    }
+  }
   const guard: Guard = async (tx) => {
     if ((await tx.get(core, 'housekeeper', fenceSchema)) !== fence.version) throw new Error('another process leads')
   }
@@ -108,6 +118,7 @@ async function lead(options: HousekeepingOptions, fence: Check, signal: AbortSig
   const work = {
     revocations: () => revocation.resume(guard, signal),
     removals: () => removals.run(signal),
+    nodes: () => options.nodes.keepHouse(guard),
     snapshots: async () => options.scheduledSnapshots?.run(signal),
     ticks: () => ticks.run(fence, signal),
     due: async () => {
@@ -152,7 +163,7 @@ function patient(chore: {
 }
 
 async function passChanges(
-  { barrier, live, httpSettings, sealChanged, log }: HousekeepingOptions,
+  { barrier, live, httpSettings, sealChanged, nodes, log }: HousekeepingOptions,
   signal: AbortSignal,
 ): Promise<void> {
   for await (const change of barrier.changes(signal)) {
@@ -161,6 +172,9 @@ async function passChanges(
     if (change === 'reset' || change.keys.includes(sealedKey)) sealChanged()
     httpSettings.changed(change === 'reset' ? 'reset' : change.keys).catch((error: unknown) => {
       log.warn('settings of HTTP not read', { error: String(error) })
+    })
+    nodes.changed(change === 'reset' ? 'reset' : change.keys).catch((error: unknown) => {
+      if (!signal.aborted) log.warn('row of this node not written anew', { error: String(error) })
     })
     for (const { mounts } of live()) {
       await mounts.changed(change === 'reset' ? 'reset' : change.keys).catch((error: unknown) => {

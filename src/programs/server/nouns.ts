@@ -1,9 +1,11 @@
 /** The nouns of a server over one storage: those of the whole cluster, and those that each namespace has of its own. */
+import { createTurns } from '../../lib/turns.ts'
 import { AuditBroker } from '../../server/audit/broker/audit-broker.ts'
 import { Barrier } from '../../server/barrier/barrier.ts'
 import { type NamespaceInfo, rootNamespace } from '../../server/contracts/epochs.ts'
 import type { Tx } from '../../server/contracts/secret-storage.ts'
 import { EventHub } from '../../server/faces/sys/events/event-hub.ts'
+import { NodeRegistry } from '../../server/faces/sys/nodes/node-registry.ts'
 import { VersionHistory } from '../../server/faces/sys/operations/catalog/version-history.ts'
 import { HttpSettings } from '../../server/faces/sys/operations/settings/http-settings.ts'
 import { expireIdentityRows } from '../../server/identity/expiring-rows.ts'
@@ -50,9 +52,14 @@ export interface OwnNouns extends NamespaceNouns {
 export type Nouns = ReturnType<typeof createNouns>
 
 // One list of constructors: shorter in one piece than its parts with what they hand each other.
-export function createNouns(options: CoreOptions, builtins: (own: OwnNouns) => readonly Builtin[]) {
+export function createNouns(
+  options: CoreOptions,
+  builtins: (own: OwnNouns) => readonly Builtin[],
+  /** Another node has replaced all rows. */
+  passed: () => void,
+) {
   const { backend, clock, random, log, ttl, outbound, types } = options
-  const barrier = new Barrier({ backend, clock, random, log })
+  const barrier = new Barrier({ backend, clock, random, log, passed })
   const rows = barrier
   const { group } = options
   const events = new EventHub({ random })
@@ -65,9 +72,11 @@ export function createNouns(options: CoreOptions, builtins: (own: OwnNouns) => r
   const { auditDevices: devices } = options
   // Each process has chains of its own.
   const node = group ? `${options.node}/${group.facts.number}` : options.node
-  const broker = new AuditBroker({ rows, clock, random, log, devices, node, metrics: operations.metrics })
+  const turns = createTurns()
+  const broker = new AuditBroker({ rows, clock, random, log, devices, node, turns, metrics: operations.metrics })
   const httpSettings = new HttpSettings({ rows })
   const versionHistory = new VersionHistory({ rows, version: options.version, cofferVersion: options.cofferVersion })
+  const nodes = new NodeRegistry({ ...options, barrier })
   const namespaces: NamespaceTable = new NamespaceTable({
     rows,
     random,
@@ -90,7 +99,7 @@ export function createNouns(options: CoreOptions, builtins: (own: OwnNouns) => r
       builtins: () => builtins(made),
       checkFree: (tx, path) => namespaces.checkFree(info, tx, path),
     })
-    const policies = new PolicyStore({ rows, namespace: info, clock })
+    const policies = new PolicyStore({ rows, namespace: info, clock, turns })
     const mountOf = (accessor: string) => mounts.known.mounts.find((mount) => mount.info.accessor === accessor)?.info
     const identity = new IdentityStore({
       ...{ rows, namespace: info, clock, random, log, mountOf },
@@ -190,6 +199,7 @@ export function createNouns(options: CoreOptions, builtins: (own: OwnNouns) => r
     presented,
     denials,
     broker,
+    turns,
     namespaces,
     nounsOf,
     live,
@@ -202,6 +212,7 @@ export function createNouns(options: CoreOptions, builtins: (own: OwnNouns) => r
     wrappings,
     authority,
     endLoans,
+    nodes,
     sweep,
     forget,
     removeNamespace,

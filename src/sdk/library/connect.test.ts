@@ -49,6 +49,12 @@ function world(options: Partial<ConnectOptions> & { loginAnswer?: (n: number) =>
 }
 
 describe('a client of a program', () => {
+  it('says that it has no address', () => {
+    const unset = { [String('address')]: undefined, token: 't' }
+    for (const options of [{ address: '' }, Object.assign({ address: 'http://x' }, unset)])
+      expect(() => connect(options)).toThrow("connect needs an address, as in { address: 'https://127.0.0.1:8200' }")
+  })
+
   it('logs in once, when first used, however many calls wait', async () => {
     const { client, logins, requests, asked } = world()
     expect(requests).toEqual([])

@@ -45,6 +45,10 @@ export class CofferClient {
   readonly #random: RandomBytes
 
   constructor(options: ConnectOptions) {
+    // Mostly an environment variable that is not set, in a program without types.
+    if (typeof options.address !== 'string' || options.address === '') {
+      throw new TypeError("connect needs an address, as in { address: 'https://127.0.0.1:8200' }")
+    }
     const { clock = systemClock, random = systemRandom, maxRetries, namespace, token } = options
     this.#options = options
     this.#clock = clock

@@ -1,8 +1,11 @@
 /** An answer of the pipeline -> status, headers, bytes: Vault's JSON to the letter. */
 import type { Duplex } from 'node:stream'
 import { formatGoTime } from '../../lib/go-time.ts'
+import { isLarge } from '../../lib/json/size.ts'
 import { stringifyJson } from '../../lib/json/stringify.ts'
-import { isJsonObject, type Json, type JsonObject } from '../../lib/json/value.ts'
+import { isJsonObject, type Json, type JsonObject, type RawJson } from '../../lib/json/value.ts'
+import { TextPieces, writeJsonInTurns } from '../../lib/json/write-in-turns.ts'
+import { Pace, type Turns } from '../../lib/turns.ts'
 import type { WrapInfo } from '../contracts/request.ts'
 import type { Answer } from '../pipeline/exchange.ts'
 
@@ -44,11 +47,10 @@ export function writeAnswer(answer: Answer, namespace: string): HttpAnswer {
 /** Node writes a header's characters as bytes. */
 const headerOf = (text: string) => (/[^\x20-\x7e]/.test(text) ? Buffer.from(text).toString('latin1') : text)
 
-/** What clients get; also what waits behind a wrapping token. */
-export function envelope(answer: Envelope): string {
+/** What clients get; also what waits behind a wrapping token. `text`: the data's, where it was made apart. */
+export function envelope(answer: Envelope, text = answer.data === null ? 'null' : stringifyJson(answer.data)): string {
   const { lease, leaseMs = 0, data, warnings, auth, topLevel } = answer
   const seconds = Math.floor((lease?.ttlMs ?? leaseMs) / 1000)
-  const text = data === null ? 'null' : stringifyJson(data)
   return `{"request_id":"${answer.requestId}","lease_id":${lease ? JSON.stringify(lease.id) : '""'},"renewable":${
     lease?.renewable ?? false
   },"lease_duration":${seconds},"data":${text},"wrap_info":null,"warnings":${
@@ -98,4 +100,35 @@ function errors(answer: Extract<Answer, { kind: 'errors' }>): string {
     ...(answer.warnings === undefined ? {} : { warnings: answer.warnings }),
   }
   return `${stringifyJson(body)}\n`
+}
+
+type LargeAnswer = Extract<Answer, { kind: 'envelope' }> & {
+  readonly data: JsonObject | RawJson
+  readonly topLevel: false
+}
+
+/** Those that repeat their members beside the envelope are small. */
+export function isLargeAnswer(answer: Answer): answer is LargeAnswer {
+  return answer.kind === 'envelope' && !answer.topLevel && isLarge(answer.data)
+}
+
+/** No JSON text holds it: it stands where the data belongs. */
+const mark = '\0'
+
+/** For many megabytes: in slices, with the same text as `envelope` makes. */
+export async function writeLargeAnswer(answer: LargeAnswer, namespace: string, turns: Turns): Promise<HttpAnswer> {
+  const [before = '', after = ''] = envelope(answer, mark).split(mark)
+  const out = new TextPieces()
+  out.add(before)
+  await writeJsonInTurns(answer.data, out, new Pace(turns))
+  out.add(after)
+  const { pieces, bytes } = out.take()
+  const { status, headers } = writeAnswer({ ...answer, data: null }, namespace)
+  const [only] = pieces
+  if (only && pieces.length === 1) return { status, headers, body: only }
+  return { status, headers: { ...headers, 'Content-Length': String(bytes) }, body: inOrder(pieces) }
+}
+
+async function* inOrder(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* pieces
 }

@@ -1,11 +1,12 @@
 /** HTTP -> the pipeline and back, without sockets: tests and the socket server use the same function. */
 
 import { parseGoBool } from '../../lib/go-bool.ts'
+import { createTurns } from '../../lib/turns.ts'
 import { Refusal, type Verb } from '../contracts/request.ts'
 import type { Incoming } from '../pipeline/exchange.ts'
 import type { RequestLimits } from '../pipeline/input/request-limits.ts'
 import type { Pipeline } from '../pipeline/pipeline.ts'
-import { type HttpAnswer, writeAnswer } from './envelope.ts'
+import { type HttpAnswer, isLargeAnswer, writeAnswer, writeLargeAnswer } from './envelope.ts'
 import { type Headers, readHeaders, tokenOf, wrapTtlOf } from './headers.ts'
 import { parseTarget, type Query } from './target.ts'
 
@@ -39,7 +40,8 @@ const verbs: Readonly<Record<string, Verb | 'help'>> = {
   HELP: 'help',
 }
 
-export function createHandler(pipeline: Pick<Pipeline, 'handle'>): Handler {
+/** `turns`: large answers are written in slices. */
+export function createHandler(pipeline: Pick<Pipeline, 'handle'>, turns = createTurns()): Handler {
   return async (request) => {
     let incoming: Incoming
     try {
@@ -50,7 +52,9 @@ export function createHandler(pipeline: Pick<Pipeline, 'handle'>): Handler {
       if (!(error instanceof Refusal)) throw error
       return plain(error.status, error.errors)
     }
-    return writeAnswer(await pipeline.handle(incoming), incoming.namespace)
+    const answer = await pipeline.handle(incoming)
+    if (isLargeAnswer(answer)) return writeLargeAnswer(answer, incoming.namespace, turns)
+    return writeAnswer(answer, incoming.namespace)
   }
 }
 

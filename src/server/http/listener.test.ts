@@ -103,7 +103,85 @@ describe('verbs that node:http does not know', () => {
     send(`GET /v1/a HTTP/1.1\r\n${host}\r\nPOST /v1/b HTTP/1.1\r\n${host}Content-Length: 0\r\nX-A: `)
     send(`LIST \r\n\r\n`)
     await answers(2)
-    expect(seen.map(({ method }) => method)).toEqual(['GET', 'unknown'])
+    expect(seen.map(({ method }) => method)).toEqual(['GET', 'POST'])
+  })
+
+  it.each(['LIST', 'SCAN', 'HELP'])('%s arrives in single bytes', async (method) => {
+    for (const byte of `${method} /v1/b HTTP/1.1\r\n${host}\r\n`) {
+      send(byte)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await answers(1)
+    expect(seen[0]).toMatchObject({ method, target: '/v1/b' })
+  })
+
+  it('begin like other verbs, which arrive in parts too', async () => {
+    send('HE')
+    await new Promise((resolve) => setImmediate(resolve))
+    send(`AD /v1/b HTTP/1.1\r\n${host}\r\n`)
+    await answers(1)
+    expect(seen[0]?.method).toBe('HEAD')
+  })
+
+  it('stand behind other requests in one piece, with and without bodies', async () => {
+    const post = (target: string, body: string) =>
+      `POST ${target} HTTP/1.1\r\n${host}Content-Length: ${body.length}\r\n\r\n${body}`
+    const list = (target: string) => `LIST ${target} HTTP/1.1\r\n${host}\r\n`
+    send([list('/v1/b'), list('/v1/c'), post('/v1/d', 'LIST in a body\r\n\r\n'), list('/v1/e'), 'SC'].join(''))
+    await answers(4)
+    send(`AN /v1/f HTTP/1.1\r\n${host}\r\n`)
+    await answers(5)
+    expect(seen.map(({ method, target }) => `${target} ${method}`).sort()).toEqual([
+      '/v1/b LIST',
+      '/v1/c LIST',
+      '/v1/d POST',
+      '/v1/e LIST',
+      '/v1/f SCAN',
+    ])
+    expect(Buffer.from(seen.find(({ body }) => body)?.body ?? []).toString()).toBe('LIST in a body\r\n\r\n')
+  })
+
+  it('stand behind other requests wherever the bytes are parted', async () => {
+    const body = 'SCAN in a body\r\n\r\n'
+    const piece = `POST /v1/b HTTP/1.1\r\n${host}Content-Length: ${body.length}\r\n\r\n${body}LIST /v1/c HTTP/1.1\r\n${host}\r\n`
+    for (let cut = 1; cut < piece.length; cut += 1) {
+      send(piece.slice(0, cut))
+      await new Promise((resolve) => setImmediate(resolve))
+      send(piece.slice(cut))
+      await answers(2 * cut)
+      const [post, list] = seen.splice(0).sort((a, b) => a.target.localeCompare(b.target))
+      expect([post?.method, Buffer.from(post?.body ?? []).toString(), list?.method]).toEqual(['POST', body, 'LIST'])
+    }
+  })
+
+  it('are not made of a body whose length the head leaves open', async () => {
+    const body = 'LIST /v1/evil HTTP/1.1\r\n\r\n'
+    const chunk = `${body.length.toString(16)}\r\n${body}\r\n`
+    send(`POST /v1/b HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n${chunk}${chunk}0\r\n\r\n`)
+    await answers(1)
+    expect(seen.map(({ method }) => method)).toEqual(['POST'])
+    expect(Buffer.from(seen[0]?.body ?? []).toString()).toBe(body + body)
+  })
+
+  it('wait while more answers are due than the connection takes', async () => {
+    let go = () => {}
+    hold = new Promise((resolve) => {
+      go = resolve
+    })
+    const count = 400
+    const lists = `LIST /v1/b HTTP/1.1\r\n${host}\r\n`.repeat(count)
+    send(`GET /v1/a HTTP/1.1\r\n${host}\r\n`)
+    for (let sent = 0; !pair.server.isPaused(); sent += count) {
+      expect(sent).toBeLessThan(10 * count)
+      send(lists)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const before = seen.length
+    expect(before % count).not.toBe(1)
+    go()
+    await answers(2 * count + 1)
+    expect(seen.length).toBeGreaterThan(before)
+    expect(seen.filter(({ method }) => method !== 'LIST')).toHaveLength(1)
   })
 
   it('are not passed on by a request that Node would have answered itself', async () => {

@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TlsOptions } from 'node:tls'
+import { serverSockets } from '../../lib/server-sockets.ts'
 import type { HttpAnswer } from './envelope.ts'
 import { type Handler, type HttpRequest, plain, takesStream } from './handler.ts'
 import { listenOnSocket, type UnixSocket } from './unix-socket.ts'
@@ -41,6 +42,8 @@ export interface Listener {
 
 const defaultMaxBodyBytes = 32 * 1024 * 1024
 const bodyTimeoutMs = 120_000
+/** From here on there is room for all of an announced body. */
+const earnedBytes = 1024 * 1024
 const limits: ServerOptions = {
   maxHeaderSize: 64 * 1024,
   keepAliveTimeout: 60_000,
@@ -70,9 +73,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const own = withinLimits({ ...limits, ...options.server })
   const secure = tls ? createTlsServer({ ...own, minVersion: 'TLSv1.2', ...tls }) : undefined
   const server: Server = secure ?? createServer(own)
+  const sockets = serverSockets(server)
   const streams = attach(server, secure ? 'secureConnection' : 'connection', options)
   let closing = false
-  server.on('upgrade', (_request, socket) => closing && socket.destroy())
+  server.on('upgrade', (request, socket) => closing && wantsWebSocket(request) && socket.destroy())
   if (options.unix) await listenOnSocket(server, options.unix)
   else {
     await new Promise<void>((resolve, reject) => {
@@ -90,8 +94,12 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       for (const stream of streams) stream.destroy()
       // What is answered from now on leaves its connection idle: Node then ends it by this time, not 60 s.
       server.keepAliveTimeout = 1
+      // A request that has arrived is read in the next turn of the loop.
+      for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+      sockets.endSilent()
       await grace(closed)
       server.closeAllConnections()
+      sockets.endAll()
     },
   }
 }
@@ -138,8 +146,11 @@ export function attach(
     serve(options, method, request, response, refuse)
   })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    streams.add(socket)
-    socket.on('close', () => streams.delete(socket))
+    // What is ignored is a request like others: it is answered, also by a server that stops.
+    if (wantsWebSocket(request)) {
+      streams.add(socket)
+      socket.on('close', () => streams.delete(socket))
+    }
     upgrade(options, methodOf(request, true), request, socket, head).catch(() => socket.destroy())
   })
   // Else Node answers itself, and the verb that was remembered would be the next request's.
@@ -210,18 +221,36 @@ function readBody(request: IncomingMessage, maxBytes: number, done: (body: Uint8
   const chunks: Buffer[] = []
   let size = 0
   let over = false
+  /** Of a large body: its bytes are put in their place as they come, not all at its end. */
+  let whole: Buffer | undefined
   request.on('data', (chunk: Buffer) => {
     size += chunk.length
     if (over) return
     if (size > maxBytes) {
       over = true
       chunks.length = 0
+      whole = undefined
       return done(undefined)
     }
+    if (whole) {
+      whole.set(chunk, size - chunk.length)
+      return
+    }
     chunks.push(chunk)
+    // Not before so much has come: to announce a body costs its client nothing.
+    if (size > earnedBytes && announced >= size) {
+      whole = Buffer.allocUnsafeSlow(announced)
+      let at = 0
+      for (const part of chunks.splice(0)) at += part.copy(whole, at)
+    }
   })
   request.on('end', () => {
-    if (!over) done(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))
+    if (over) return
+    const body = whole ?? (chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))
+    // An idle connection keeps its last request.
+    whole = undefined
+    chunks.length = 0
+    done(body)
   })
   request.on('error', () => undefined)
 }
@@ -285,6 +314,8 @@ function drained(response: ServerResponse): Promise<void> {
   })
 }
 
+const wantsWebSocket = ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket'
+
 /** Anything but a WebSocket (HTTP/2 over plain text, which some clients offer with every first request) is not taken up: RFC 9110, 7.8. */
 async function upgrade(
   options: Attached,
@@ -294,7 +325,7 @@ async function upgrade(
   head: Buffer,
 ): Promise<void> {
   socket.on('error', () => socket.destroy())
-  const webSocket = request.headers.upgrade?.toLowerCase() === 'websocket'
+  const webSocket = wantsWebSocket(request)
   const body = webSocket ? undefined : await restOf(request, socket, head, options.maxBodyBytes ?? defaultMaxBodyBytes)
   if (body === 'refused')
     return respond(method, request, socket, plain(400, ['this body needs a request without Upgrade']))

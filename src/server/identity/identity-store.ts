@@ -1,5 +1,6 @@
 /** Who someone is across auth methods, in one namespace. */
-import { LRUCache } from 'lru-cache'
+import type { LRUCache } from 'lru-cache'
+import { boundedCache } from '../../lib/bounded-cache.ts'
 import { parseJson } from '../../lib/json/parse.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { EntitySource, LoginAlias, Standing } from '../contracts/access/standing.ts'
@@ -62,7 +63,7 @@ export class IdentityStore implements EntitySource {
     this.groups = new GroupStore(this.#rows, this.#index)
     this.groupAliases = new GroupAliases(this.#rows, this.#index, this.groups)
     this.#login = new Login(this.#rows, this.#index, this.entities, this.#vouching)
-    this.#standings = new LRUCache({ max: options.cached ?? 10_000 })
+    this.#standings = boundedCache(options.cached ?? 10_000)
   }
 
   get namespaceId(): string {

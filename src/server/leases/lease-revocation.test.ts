@@ -40,6 +40,43 @@ describe('a lease that many nodes revoke', () => {
     expect([world.tries, await world.rows()]).toEqual([['db', 'db'], []])
   })
 
+  it.each(['asked for', 'due'])(
+    "is taken over when its holder died before the storage's clock was set back: %s",
+    async (how) => {
+      const hourMs = 3_600_000
+      const b = await world.node()
+      const { id } = await b.issue('db', { ttlMs: 30_000 })
+      const a = await world.node(crashing(world.backend, 1, 'before'))
+      world.clock.stepWall(5 * hourMs)
+      await expect(a.leases().revoke(id, { later: false, signal: never })).rejects.toThrow()
+      world.clock.stepWall(-5 * hourMs)
+      expect(world.tries).toEqual(['db'])
+      if (how === 'due') await b.live(32_000)
+      else await world.settle(b.leases().revoke(id, { later: false, signal: never }))
+      expect([world.tries, await world.rows()]).toEqual([['db', 'db'], []])
+    },
+  )
+
+  it('is not taken from a holder that began after another had asked for the time, however slow that one is', async () => {
+    const [a, b] = [await world.node(), await world.node()]
+    const { id } = await a.issue('db')
+    const now = a.barrier.now.bind(a.barrier)
+    const asked = { times: 0 }
+    // Each answer takes four minutes to come to it.
+    a.barrier.now = async () => {
+      const time = await now()
+      asked.times += 1
+      await world.clock.sleep(240_000)
+      return time
+    }
+    const first = a.leases().revoke(id, { later: false, signal: never })
+    await world.clock.advance(239_000)
+    world.wait = () => world.clock.sleep(50_000)
+    const second = b.leases().revoke(id, { later: false, signal: never })
+    await world.settle(Promise.all([first, second]))
+    expect([asked.times > 0, world.most, world.tries]).toEqual([true, 1, ['db']])
+  })
+
   it('is removed exactly once whatever order they come in', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -28,6 +28,8 @@ const firstRetryMs = 10_000
 const patienceMs = 60_000
 /** A holder that died is waited for that long. Longer than a try may take. */
 const holdMs = 90_000
+/** Nobody holds for that long: the storage's clock has been set back since. Twice as long, as nodes know that clock to within seconds. */
+const impossibleMs = 2 * holdMs
 const lookAgainMs = 250
 
 /** What the handler said is in `cause`; the message is safe to show. */
@@ -90,12 +92,17 @@ export class LeaseRevocation {
       return undefined
     }
     // Another node is at it: its due row comes up again.
-    if (await this.#heldElsewhere(row)) return undefined
+    if (this.#heldElsewhere(row, await rows.now(), true)) return undefined
     return (await this.attempt(place, signal, guard)) ? undefined : 'failed'
   }
 
-  async #heldElsewhere({ held }: LeaseRow): Promise<boolean> {
-    return held !== undefined && held.by !== this.#self && held.until > (await this.#options.rows.now())
+  /**
+   * `wasThere`: the hold was there before we asked for `now`. Only of such a one the end can be judged: another may have begun
+   * since, however long ago we asked.
+   */
+  #heldElsewhere({ held }: LeaseRow, now: number, wasThere: boolean): boolean {
+    if (!held || held.by === this.#self || held.until <= now) return false
+    return !(wasThere && held.until > now + impossibleMs)
   }
 
   async #revoke(place: LeasePlace, signal: AbortSignal, guard: Guard): Promise<boolean> {
@@ -103,7 +110,7 @@ export class LeaseRevocation {
     let row = await this.#hold(place, guard)
     while (row && row.held?.by !== this.#self) {
       await clock.sleep(lookAgainMs, signal)
-      row = await this.#hold(place, guard)
+      row = await this.#hold(place, guard, row.held)
     }
     if (!row) return false
     try {
@@ -116,8 +123,11 @@ export class LeaseRevocation {
     return rows.remove(place, guard)
   }
 
-  /** The row as it is now, held by us unless another holds it; due when the hold ends, so that a crash leaves it to the sweep. */
-  async #hold(place: LeasePlace, guard: Guard): Promise<LeaseRow | undefined> {
+  /**
+   * The row as it is now, held by us unless another holds it; due when the hold ends, so that a crash leaves it to the sweep.
+   * `before`: the hold that was found the last time.
+   */
+  async #hold(place: LeasePlace, guard: Guard, before?: LeaseRow['held']): Promise<LeaseRow | undefined> {
     const { rows } = this.#options
     const now = await rows.now()
     const seen: { row?: LeaseRow } = {}
@@ -126,7 +136,8 @@ export class LeaseRevocation {
       place,
       (row) => {
         seen.row = row
-        if (row.held && row.held.by !== this.#self && row.held.until > now) return undefined
+        const wasThere = row.held?.by === before?.by && row.held?.until === before?.until
+        if (this.#heldElsewhere(row, now, wasThere)) return undefined
         return { ...row, held: { by: this.#self, until }, dueAt: row.dueAt === 0 ? until : Math.min(row.dueAt, until) }
       },
       guard,

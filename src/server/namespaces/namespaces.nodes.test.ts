@@ -201,6 +201,8 @@ class Mortal {
       now: () => backend.now(),
       changes: (signal) => backend.changes(signal),
       lead: async () => undefined,
+      announce: () => backend.announce(),
+      isAtWork: (opening) => backend.isAtWork(opening),
       close: async () => undefined,
     }
   }

@@ -12,6 +12,12 @@ beforeEach(async () => {
 })
 afterEach(() => server.close())
 
+/** Of this process: on a busy machine wall time says nothing. */
+const cpuMs = () => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
 describe('answers', () => {
   it('are envelopes with all eight keys in order', async () => {
     expect((await server.call('POST', 'test/row/a', { n: 1 })).status).toBe(204)
@@ -70,7 +76,7 @@ describe('what is not there', () => {
     ['GET', 'nope/x', 404, 'no handler for route "nope/x". route entry not found.'],
     ['GET', 'test/nope', 404, '1 error occurred:\n\t* unsupported path\n\n'],
     ['DELETE', 'test/fields/x', 405, '1 error occurred:\n\t* unsupported operation\n\n'],
-    ['POST', 'test/row/', 404, '1 error occurred:\n\t* unsupported path\n\n'],
+    ['POST', 'test/row/', 400, "cannot write to a path ending in '/'"],
   ])('%s %s: root sees %i', async (method, path, status, error) => {
     const answer = await server.call(method, path, method === 'POST' ? {} : undefined)
     expect(answer).toMatchObject({ status, body: { errors: [error] } })
@@ -237,16 +243,16 @@ describe('input', () => {
     ['X-Vault-Namespace', `x${'/'.repeat(60_000)}x`, 404],
     ['X-Vault-Wrap-TTL', `${'1'.repeat(60_000)}x`, 400],
   ])('%s that is long and hostile costs no time', async (name, value, status) => {
-    const before = performance.now()
+    const before = cpuMs()
     expect((await server.call('GET', 'test/row/a', undefined, undefined, { [name]: value })).status).toBe(status)
-    expect(performance.now() - before).toBeLessThan(500)
+    expect(cpuMs() - before).toBeLessThan(500)
   })
 
   it('of a form with one name very often costs no time', async () => {
     const form = { 'Content-Type': 'application/x-www-form-urlencoded' }
-    const before = performance.now()
+    const before = cpuMs()
     expect((await server.call('POST', 'test/fields/x', 'names=a&'.repeat(50_000), '', form)).status).toBe(403)
-    expect(performance.now() - before).toBeLessThan(1000)
+    expect(cpuMs() - before).toBeLessThan(1000)
     const few = await server.call('POST', 'test/fields/x', 'names=a&names=b&names=c&count=1', undefined, form)
     expect(few.body.data).toMatchObject({ names: ['a', 'b', 'c'], count: 1 })
   })

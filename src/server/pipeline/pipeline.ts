@@ -3,12 +3,12 @@ import type { Clock } from '../../lib/clock.ts'
 import type { JsonObject } from '../../lib/json/value.ts'
 import type { Logger } from '../../lib/log.ts'
 import { pooled, type RandomBytes, uuid } from '../../lib/random.ts'
+import { createTurns, type Turns } from '../../lib/turns.ts'
 import type { Admission, AdmissionHeaders, LeaseCounts, Lockout } from '../contracts/access/admission.ts'
 import type { Auditor } from '../contracts/audit.ts'
 import { rootNamespace } from '../contracts/epochs.ts'
 import { Refusal, type Reply } from '../contracts/request.ts'
 import type { Rows } from '../contracts/secret-storage.ts'
-import { readMfaHeader } from '../identity/mfa/credentials.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
 import type { SystemTtl } from '../mounts/mount-json.ts'
 import type { NamespaceTable } from '../namespaces/namespace-table.ts'
@@ -30,7 +30,8 @@ import { settle, settleRefusal } from './answer/settle.ts'
 import { wrapAnswer } from './answer/wrap.ts'
 import { Deadline } from './deadline.ts'
 import { type Answer, type Exchange, type Incoming, type Made, newExchange, noInput } from './exchange.ts'
-import { givenBy } from './input/request-body.ts'
+import { readGiven } from './input/request-body.ts'
+import { checkHeaders } from './input/request-headers.ts'
 import { LiveCall } from './live-call.ts'
 import { guardedLogin, identified, type Login } from './login/login.ts'
 import { settleLogin } from './login/settle-login.ts'
@@ -65,15 +66,19 @@ export interface PipelineOptions {
   readonly denials?: Denials
   /** Counts and times what passes. */
   readonly meter?: RequestMeter
+  /** Large bodies are read in slices; absent: in a queue of their own. */
+  readonly turns?: Turns
 }
 
 export class Pipeline {
   readonly #options: PipelineOptions
   readonly #ids: RandomBytes
+  readonly #turns: Turns
 
   constructor(options: PipelineOptions) {
     this.#options = options
     this.#ids = pooled(options.random)
+    this.#turns = options.turns ?? createTurns()
   }
 
   /** Never rejects: whatever goes wrong is an answer. */
@@ -98,10 +103,9 @@ export class Pipeline {
 
   /** The steps. Those that seldom wait are only awaited when they do. */
   async #inOrder(x: Exchange): Promise<Answer> {
-    const mfa = x.incoming.headers['x-vault-mfa']
-    // Refused on any path, though only logins look at what it says.
-    if (mfa !== undefined) readMfaHeader(mfa)
-    x.given = givenBy(x.incoming)
+    checkHeaders(x.incoming)
+    const reading = readGiven(x, this.#turns)
+    if (reading) await reading
     const preparing = this.#options.authority.prepare()
     if (preparing) await preparing
     const finding = this.#find(x)
@@ -110,11 +114,11 @@ export class Pipeline {
     const admitting = admission && this.#admit(x, admission)
     if (admitting) await admitting
     const revision = admission?.revision
-    const reading = this.#readAuthority(x)
-    const findings = reading instanceof Promise ? await reading : reading
+    const asking = this.#readAuthority(x)
+    const findings = asking instanceof Promise ? await asking : asking
     // Another process changed the quotas: the new ones count from this request on.
     if (admission && admission.revision !== revision) await this.#admit(x, admission)
-    const proving = proveCaller(x, findings, this.#options.tokens)
+    const proving = proveCaller(x, findings, this.#options)
     if (proving) await proving
     x.call = this.#callOf(x)
     const judging = judge(x)
@@ -212,7 +216,8 @@ export class Pipeline {
     if (!x.operation) throw new Refusal(405, [])
     if (x.operation.sealed !== 'allowed' && this.#options.sealed()) throw new Refusal(503, 'Vault is sealed')
     if (x.operation.sealed !== 'allowed') return this.#inOrder(x)
-    x.given = givenBy(x.incoming)
+    const reading = readGiven(x, this.#turns)
+    if (reading) await reading
     findRoute(x, nounsIn(x).mounts.known)
     this.#checkInput(x)
     const call = this.#callOf(x)

@@ -59,12 +59,13 @@ export function effectOf(operation: Operation, x: Exchange): 'none' | 'storage' 
 
 /** After policy has let the caller see it: what is not there. */
 export function refuseMissing(x: Exchange): void {
+  // First, as in Vault: a route that captures all would take the name, and one that does not would not be found.
+  const write = x.incoming.verb === 'update' || x.incoming.verb === 'patch'
+  if (write && x.path.endsWith('/')) throw new Refusal(400, "cannot write to a path ending in '/'")
   if (!x.mount) throw new Refusal(404, `no handler for route "${x.path}". route entry not found.`)
   if (!x.match) throw new Refusal(404, '1 error occurred:\n\t* unsupported path\n\n')
   if (!x.operation && x.incoming.verb !== 'help')
     throw new Refusal(405, '1 error occurred:\n\t* unsupported operation\n\n')
   if (x.operation?.namespaces === 'root' && x.nouns && x.nouns.info.path !== '')
     throw new Refusal(400, 'operation unavailable in namespaces')
-  const write = x.incoming.verb === 'update' || x.incoming.verb === 'patch'
-  if (write && x.path.endsWith('/')) throw new Refusal(400, "cannot write to a path ending in '/'")
 }

@@ -1,3 +1,4 @@
+import type { Turns } from '../../lib/turns.ts'
 import type { NamespaceInfo } from '../contracts/epochs.ts'
 import { type AclContext, CompiledPolicies, type FilledRules } from './compiled-policies.ts'
 import type { ListRules } from './filter-list.ts'
@@ -40,6 +41,7 @@ export class Acl {
   readonly #rules: FilledRules | undefined
   /** The one answer of root. */
   readonly #all: Verdict | undefined
+  #prepared: Promise<void> | undefined
 
   constructor(rules: FilledRules | undefined, namespace: NamespaceInfo, prefix = '') {
     this.root = rules === undefined
@@ -49,6 +51,12 @@ export class Acl {
     if (rules !== undefined) return
     const granting = [{ name: 'root', namespace: this.namespace, type: 'acl' }]
     this.#all = { allowed: true, sudo: true, root: true, granting }
+  }
+
+  /** Does what the first question would do, with pauses: a policy may have thousands of rules to fill in. */
+  prepare(turns: Turns): Promise<this> {
+    this.#prepared ??= this.#rules?.prepare(turns) ?? Promise.resolve()
+    return this.#prepared.then(() => this)
   }
 
   /** As asked from a child namespace at `prefix` ("child/"): its paths are below there. */

@@ -1,8 +1,9 @@
 /** Policies as rules that answer by lookup; what no identity changes is compiled once and shared by all. */
+import { atOnce, inTurns, type Turns } from '../../lib/turns.ts'
 import { type NamespaceInfo, rootNamespace } from '../contracts/epochs.ts'
 import { Refusal } from '../contracts/request.ts'
 import { compareSpecificity } from './pattern-index.ts'
-import { atOnce, mergePermissions, type Permissions, permissionsOf, RuleIndex, rulesPerTurn } from './permissions.ts'
+import { mergePermissions, type Permissions, permissionsOf, RuleIndex, rulesPerTurn } from './permissions.ts'
 import { fillTemplate, isTemplated, type Policy, type PolicyRule } from './policy.ts'
 
 export interface AclContext {
@@ -41,16 +42,9 @@ export class CompiledPolicies {
   }
 
   /** Does the work before the first question, with pauses. */
-  async prepare(): Promise<this> {
-    const work = this.#build(this.#now())
-    for (;;) {
-      const step = work.next()
-      if (step.done) {
-        this.#built = step.value
-        return this
-      }
-      await new Promise<void>((resolve) => setImmediate(resolve))
-    }
+  async prepare(turns: Turns): Promise<this> {
+    this.#built = await inTurns(this.#build(this.#now()), turns)
+    return this
   }
 
   /** What stands in it now, without templated rules. The same object until something expires. */
@@ -59,17 +53,18 @@ export class CompiledPolicies {
   }
 
   /** The templated rules in force, filled in, each merged with what the others have for the same pattern. */
-  filled(template: (name: string) => string | undefined): RuleIndex {
+  *filled(template: (name: string) => string | undefined): Generator<void, RuleIndex> {
     const { plain, templates } = this.#current()
     const all = new Map<string, Permissions>()
-    for (const { policy, rule } of templates) {
+    for (const [i, { policy, rule }] of templates.entries()) {
+      if (i % rulesPerTurn === rulesPerTurn - 1) yield
       const path = fillTemplate(rule.path, template, policy)
       if (path === undefined) continue
       const shared = all.has(path) ? undefined : plain.all.get(path)
       if (shared) all.set(path, shared)
       add(all, path, rule, policy.name)
     }
-    return atOnce(RuleIndex.build(all))
+    return yield* RuleIndex.build(all)
   }
 
   #current(): Built {
@@ -123,11 +118,19 @@ export class FilledRules {
     this.#template = policies.templated ? template : undefined
   }
 
+  /** Does the work before the first question, with pauses. */
+  async prepare(turns: Turns): Promise<void> {
+    const plain = this.#policies.plain()
+    const filled = this.#template && (await inTurns(this.#policies.filled(this.#template), turns))
+    this.#plain = plain
+    this.#filled = filled
+  }
+
   #layers(): { plain: RuleIndex; filled: RuleIndex | undefined } {
     const plain = this.#policies.plain()
     if (plain !== this.#plain) {
       this.#plain = plain
-      this.#filled = this.#template && this.#policies.filled(this.#template)
+      this.#filled = this.#template && atOnce(this.#policies.filled(this.#template))
     }
     return { plain, filled: this.#filled }
   }

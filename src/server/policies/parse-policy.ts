@@ -1,8 +1,9 @@
 import { parseVaultDuration } from '../../lib/duration.ts'
-import { parseHcl } from '../../lib/hcl/parse.ts'
+import { hclSteps } from '../../lib/hcl/parse.ts'
 import { blocks, type HclBlock, hclToJson } from '../../lib/hcl/read.ts'
 import { HclError, type HclItem, type HclObject, type HclValue, isHclList, isHclObject } from '../../lib/hcl/tree.ts'
 import { type Json, JsonNumber } from '../../lib/json/value.ts'
+import { atOnce } from '../../lib/turns.ts'
 import { Refusal } from '../contracts/request.ts'
 import { type KeyFilter, KeyFilterError, parseKeyFilter } from './key-filter.ts'
 import { bits, isBalanced, type ParameterRules, type Policy, type PolicyRule } from './policy.ts'
@@ -32,19 +33,33 @@ const legacyPolicies: ReadonlyMap<string, number> = new Map([
 ])
 const capabilityBits: ReadonlyMap<string, number> = new Map(Object.entries(bits))
 
+/** How many rules are read in between two chances for others to run. */
+const rulesPerTurn = 100
+
 /** HCL or JSON to rules. Refusal 400 "failed to parse policy: …" in Vault's words where it has some. */
 export function parsePolicy(name: string, text: string): Policy {
+  return atOnce(policySteps(name, text))
+}
+
+/** The same with pauses: there may be a megabyte of it. */
+export function* policySteps(name: string, text: string): Generator<void, Policy> {
   try {
-    const document = parseHcl(text)
+    const document = yield* hclSteps(text)
     const json = /^\s*\{/.test(text)
     const problems = unknownKeys(document, topKeys)
     readName(document)
     const found = blocks(document, 'path', 1)
-    for (const block of found) {
-      problems.push(...unknownKeys(block.body, ruleKeys).map((p) => `path ${quote(block.labels[0] ?? '')}: ${p}`))
+    for (const [i, { labels, body }] of found.entries()) {
+      if (i % rulesPerTurn === rulesPerTurn - 1) yield
+      problems.push(...unknownKeys(body, ruleKeys).map((p) => `path ${quote(labels[0] ?? '')}: ${p}`))
     }
     if (problems.length > 0) throw new PolicyError(listErrors(problems))
-    return { name, rules: found.map((block) => readRule(block, json)) }
+    const rules: PolicyRule[] = []
+    for (const block of found) {
+      rules.push(readRule(block, json))
+      if (rules.length % rulesPerTurn === 0) yield
+    }
+    return { name, rules }
   } catch (error) {
     if (error instanceof HclError) {
       throw new Refusal(400, `failed to parse policy: At ${error.line}:${error.column}: ${error.reason}`)

@@ -107,11 +107,3 @@ export class RuleIndex {
     return this.#patterns.best(path)
   }
 }
-
-/** Without its pauses. */
-export function atOnce<T>(work: Generator<void, T>): T {
-  for (;;) {
-    const step = work.next()
-    if (step.done) return step.value
-  }
-}

@@ -1,7 +1,9 @@
 /** The policies of one namespace: rows, what is built in, and the ACLs compiled from them. */
 import { LRUCache } from 'lru-cache'
+import { boundedCache } from '../../lib/bounded-cache.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { compareUtf8 } from '../../lib/json/stringify.ts'
+import { createTurns, inTurns, type Turns } from '../../lib/turns.ts'
 import { type Epoch, epochKey, type NamespaceInfo, rootNamespace } from '../contracts/epochs.ts'
 import { Refusal } from '../contracts/request.ts'
 import type { Rows, SecretStorage } from '../contracts/secret-storage.ts'
@@ -9,7 +11,7 @@ import type { ReadResult } from '../contracts/storage.ts'
 import { type Acl, aclOf } from './acl.ts'
 import { defaultPolicy, responseWrappingPolicy } from './builtin-policies.ts'
 import { CompiledPolicies } from './compiled-policies.ts'
-import { parsePolicy } from './parse-policy.ts'
+import { parsePolicy, policySteps } from './parse-policy.ts'
 import type { Policy } from './policy.ts'
 
 export interface PolicyDocument extends PolicySettings {
@@ -73,6 +75,7 @@ const maxRules = 500_000
 export class PolicyStore {
   readonly #rows: Rows
   readonly #clock: Clock
+  readonly #turns: Turns
   readonly #namespace: NamespaceInfo
   readonly #view: SecretStorage
   /** Names of policies that expire: a list must not read every row to leave out what has. */
@@ -87,9 +90,11 @@ export class PolicyStore {
   /** Parsed policies by name with the version of the row they came from. */
   readonly #parsed: LRUCache<string, { version: string; policy: Policy }>
 
-  constructor(options: { rows: Rows; namespace: NamespaceInfo; clock: Clock; cachedAcls?: number }) {
+  /** `turns`: policies are parsed and compiled in slices; absent: in a queue of their own. */
+  constructor(options: { rows: Rows; namespace: NamespaceInfo; clock: Clock; turns?: Turns; cachedAcls?: number }) {
     const { rows, namespace } = options
     this.#rows = rows
+    this.#turns = options.turns ?? createTurns()
     this.#clock = options.clock
     this.#namespace = namespace
     this.#view = rows.view(`ns/${namespace.id}/policy/`)
@@ -100,8 +105,8 @@ export class PolicyStore {
       maxSize: maxRules,
       sizeCalculation: (compiled) => Math.min(compiled.ruleCount + 1, maxRules),
     })
-    this.#acls = new LRUCache({ max: options.cachedAcls ?? 1000 })
-    this.#parsed = new LRUCache({ max: 2000 })
+    this.#acls = boundedCache(options.cachedAcls ?? 1000)
+    this.#parsed = boundedCache(2000)
   }
 
   /** Names are lower-cased here and below. Undefined: no such policy. */
@@ -120,7 +125,7 @@ export class PolicyStore {
     const id = this.#writable(name)
     if (write.text === '') throw new Refusal(400, "'policy' parameter not supplied or empty")
     const text = decodePolicy(write.text)
-    parsePolicy(id, text)
+    await inTurns(policySteps(id, text), this.#turns)
     await this.#change(id, write, (before) => ({ ...before, ...settingsOf(write), text }))
     return id
   }
@@ -130,7 +135,7 @@ export class PolicyStore {
     const id = this.#writable(name)
     const text = patch.text === undefined ? undefined : decodePolicy(patch.text)
     if (text === '') throw new Refusal(400, "'policy' parameter not supplied or empty")
-    if (text !== undefined) parsePolicy(id, text)
+    if (text !== undefined) await inTurns(policySteps(id, text), this.#turns)
     await this.#change(id, patch, (before) => {
       const known = before ?? (id === 'default' ? { ...plainSettings, text: defaultPolicy } : undefined)
       if (!known) throw new Refusal(404, 'policy does not exist')
@@ -190,8 +195,8 @@ export class PolicyStore {
     const folder = prefix.toLowerCase()
     const built = ['default', ...(this.#fixed('root') === undefined ? [] : ['root'])]
     const names = new Set(built.filter((name) => name.startsWith(folder)).map((name) => name.slice(folder.length)))
-    for await (const name of allNames(this.#view, folder)) names.add(name)
-    for await (const name of allNames(this.#expiring, folder)) {
+    for await (const name of allNames(this.#view, folder, this.#turns)) names.add(name)
+    for await (const name of allNames(this.#expiring, folder, this.#turns)) {
       if ((await this.get(folder + name)) === undefined) names.delete(name)
     }
     return [...names].sort(compareUtf8)
@@ -209,10 +214,9 @@ export class PolicyStore {
     const mine = compiled.templated && identity ? identity : undefined
     const aclKey = mine ? `${key} ${mine.key}` : key
     const known = this.#acls.get(aclKey)
-    if (known) return known
-    const made = aclOf(compiled, mine && ((name) => mine.template(name)))
-    this.#acls.set(aclKey, made)
-    return made
+    const acl = known ?? aclOf(compiled, mine && ((name) => mine.template(name)))
+    if (!known) this.#acls.set(aclKey, acl)
+    return mine ? acl.prepare(this.#turns) : acl
   }
 
   #compileOnce(key: string, ids: readonly string[]): Promise<CompiledPolicies> {
@@ -232,7 +236,7 @@ export class PolicyStore {
     const context = { namespace: this.#namespace, now: () => this.#clock.now() }
     const root = ids.includes('root') && this.#fixed('root') !== undefined
     const policies = root ? ids.map((name) => ({ name, rules: [] })) : await this.parsed(ids)
-    return new CompiledPolicies(policies, context).prepare()
+    return new CompiledPolicies(policies, context).prepare(this.#turns)
   }
 
   /** The policies of these names, absent ones left out. */
@@ -250,17 +254,18 @@ export class PolicyStore {
     const policies: Policy[] = []
     for (const [i, id] of ids.entries()) {
       // Parsing is slow, and there may be thousands.
-      if (i % 5 === 4) await new Promise<void>((resolve) => setImmediate(resolve))
-      policies.push(...this.#readPolicy(id, results.get(id), known.get(id)?.policy))
+      if (i % 5 === 4) await this.#turns.next()
+      policies.push(...(await this.#readPolicy(id, results.get(id), known.get(id)?.policy)))
     }
     return policies
   }
 
-  #readPolicy(id: string, row: ReadResult, before: Policy | undefined): Policy[] {
+  async #readPolicy(id: string, row: ReadResult, before: Policy | undefined): Promise<Policy[]> {
     if (immutable.has(id)) return this.#builtInPolicy(id)
     if (row === 'same' && before) return [before]
     if (row === undefined || row === 'same') return this.#builtInPolicy(id)
-    const policy = policyOf(id, rowSchema.parse(JSON.parse(Buffer.from(row.value).toString())))
+    const stored = rowSchema.parse(JSON.parse(Buffer.from(row.value).toString()))
+    const policy = policyOf(await inTurns(policySteps(id, stored.text), this.#turns), stored)
     this.#parsed.set(id, { version: row.version, policy })
     return [policy]
   }
@@ -280,13 +285,14 @@ export class PolicyStore {
   }
 }
 
-async function* allNames(view: SecretStorage, prefix: string): AsyncGenerator<string> {
+async function* allNames(view: SecretStorage, prefix: string, turns: Turns): AsyncGenerator<string> {
   let after: string | undefined
   for (;;) {
     const page = await view.list(prefix, { depth: 'all', limit: pageSize, ...(after !== undefined && { after }) })
     yield* page
     after = page.at(-1)
     if (page.length < pageSize) return
+    await turns.next()
   }
 }
 
@@ -318,8 +324,8 @@ function changesOf(patch: PolicyPatch): Partial<PolicySettings> {
   }
 }
 
-function policyOf(name: string, { text, expiresAt, allowSlashes, allowWildcards }: PolicyRow): Policy {
-  return { ...parsePolicy(name, text), allowSlashes, allowWildcards, ...(expiresAt !== undefined && { expiresAt }) }
+function policyOf(parsed: Policy, { expiresAt, allowSlashes, allowWildcards }: PolicyRow): Policy {
+  return { ...parsed, allowSlashes, allowWildcards, ...(expiresAt !== undefined && { expiresAt }) }
 }
 
 function checkVersion({ cas, casRequired }: PolicyPatch, before: PolicyRow | undefined): void {

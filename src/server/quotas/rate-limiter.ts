@@ -1,5 +1,5 @@
+import { boundedCache } from '../../lib/bounded-cache.ts'
 /** Counts requests by quota and client address, in this process only, as Vault does on each node. */
-import { LRUCache } from 'lru-cache'
 import type { RateLimit } from './quota-row.ts'
 
 interface Client {
@@ -29,7 +29,7 @@ const maxClients = 50_000
 
 export class RateLimiter implements Limiter {
   /** Those that have not been seen for longest go first: their next request starts a new interval. */
-  readonly #clients = new LRUCache<string, Client>({ max: maxClients })
+  readonly #clients = boundedCache<string, Client>(maxClients)
 
   /** `now`: monotonic. */
   take(quota: RateLimit, address: string, now: number): Taken {

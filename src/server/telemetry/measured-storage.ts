@@ -63,7 +63,7 @@ export function measureStorage(backend: StorageBackend, telemetry: Telemetry, cl
         return outcome
       }, failed)
     },
-    clear: (prefix, limit) => backend.clear(prefix, limit),
+    clear: (prefix, limit, generation) => backend.clear(prefix, limit, generation),
     snapshot: (signal) => backend.snapshot(signal),
     load: (rows) => backend.load(rows),
     replace: (rows, bytes) => backend.replace(rows, bytes),
@@ -79,6 +79,8 @@ export function measureStorage(backend: StorageBackend, telemetry: Telemetry, cl
           led.observe(now - begun, now)
         }
       }, until),
+    announce: () => backend.announce(),
+    isAtWork: (opening) => backend.isAtWork(opening),
     close: () => backend.close(),
   }
 }

@@ -306,12 +306,12 @@ describe('accessors', () => {
   })
 
   it.each(['', 'nobody', '../../x', 'a.b.c', 'x.root', 'a/b', 'a\u0000'])('%j is nobody', async (accessor) => {
-    const error = (text: string) => (accessor === '' ? 'missing accessor' : text)
+    const error = (text: string) => `1 error occurred:\n\t* ${accessor === '' ? 'missing accessor' : text}\n\n`
     const ask = (what: string) => server.call('POST', `auth/token/${what}-accessor`, { accessor })
     expect((await ask('lookup')).body.errors).toEqual([error('invalid accessor')])
     expect(await ask('renew')).toMatchObject({ status: 400, body: { errors: [error('invalid accessor')] } })
     const revoked = await ask('revoke')
-    if (accessor === '') expect(revoked).toMatchObject({ status: 400, body: { errors: ['missing accessor'] } })
+    if (accessor === '') expect(revoked).toMatchObject({ status: 400, body: { errors: [error('')] } })
     else expect(revoked).toMatchObject({ status: 200, body: { warnings: ['No token found with this accessor'] } })
   })
 })

@@ -90,7 +90,15 @@ describe('kv metadata put and patch', () => {
     )
     expect(none.requests[1]?.body).toBe('{}')
     const patch = await runFake(
-      ['kv', 'metadata', 'patch', '-cas-required=false', '-custom-metadata=a=b', '-remove-metadata=c', 'secret/app'],
+      [
+        'kv',
+        'metadata',
+        'patch',
+        '-cas-required=false',
+        '-custom-metadata=a=b',
+        '-remove-custom-metadata=c',
+        'secret/app',
+      ],
       { answer },
     )
     expect(patch.requests[1]).toMatchObject({

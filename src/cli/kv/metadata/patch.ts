@@ -10,19 +10,19 @@ export const kvMetadataPatch: Command = {
   args: '[options] PATH',
   examples: [
     { says: 'One name', run: 'kv metadata patch -mount=secret -custom-metadata=owner=team-b my-app/config' },
-    { says: 'Without a name', run: 'kv metadata patch -mount=secret -remove-metadata=owner my-app/config' },
+    { says: 'Without a name', run: 'kv metadata patch -mount=secret -remove-custom-metadata=owner my-app/config' },
   ],
   flags: {
     ...connectionFlags,
     ...formatFlag,
     ...mountFlag,
     ...settingFlags,
-    'remove-metadata': { kind: 'list', about: 'A name of custom metadata to remove; may be repeated.' },
+    'remove-custom-metadata': { kind: 'list', about: 'A name of custom metadata to remove; may be repeated.' },
   },
   takes: { min: 1, max: 1 },
   run: async (call) => {
     const full = apiPath(await locateVersioned(call, call.args[0] ?? '', notVersioned), 'metadata')
-    const removed = Object.fromEntries(call.flags.list('remove-metadata').map((name) => [name, null]))
+    const removed = Object.fromEntries(call.flags.list('remove-custom-metadata').map((name) => [name, null]))
     const settings = settingsOf(call)
     const custom = { ...call.flags.map('custom-metadata'), ...removed }
     const change = Object.keys(custom).length > 0 ? { ...settings, custom_metadata: custom } : settings

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../../lib/json/value.ts'
 import type { ServerConfig } from '../configuration.ts'
+import type { SnapshotsStanza } from '../snapshots/snapshots-stanza.ts'
 
 /** sys/config/state/sanitized: Vault's members as far as they exist here. Paths and addresses; nothing that opens anything. */
 export function sanitizedConfig(config: ServerConfig): JsonObject {
@@ -42,7 +43,7 @@ export function sanitizedConfig(config: ServerConfig): JsonObject {
     ...(config.snapshots
       ? {
           snapshots: {
-            path: config.snapshots.path,
+            ...placeOf(config.snapshots),
             interval: config.snapshots.intervalMs / 1000,
             keep: config.snapshots.keep,
           },
@@ -50,6 +51,18 @@ export function sanitizedConfig(config: ServerConfig): JsonObject {
       : {}),
     audit_file_directories: [...config.auditDirectories],
     shutdown_timeout: config.shutdownMs / 1000,
+  }
+}
+
+/** Without credentials, whatever they stand in. */
+function placeOf({ to }: SnapshotsStanza): JsonObject {
+  if (to.kind === 'folder') return { path: to.path }
+  return {
+    storage_type: 'aws-s3',
+    aws_s3_bucket: to.bucket,
+    path_prefix: to.prefix,
+    ...(to.region ? { aws_s3_region: to.region } : {}),
+    ...(to.endpoint ? { aws_s3_endpoint: to.endpoint } : {}),
   }
 }
 

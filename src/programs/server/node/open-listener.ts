@@ -18,6 +18,8 @@ export interface ListenerParts {
   /** What sys/config/cors says; a listener's own rules win. */
   readonly cors: () => CorsRules | undefined
   readonly operations: NodeOperations
+  /** Other processes of this server have the same listener. */
+  readonly shared?: boolean
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -35,7 +37,7 @@ export async function openListener(config: ListenerConfig, parts: ListenerParts)
     }),
     host,
     port,
-    ...(unix ? { unix: socketOf(unix) } : {}),
+    ...(unix ? { unix: { ...socketOf(unix), shared: parts.shared ?? false } } : {}),
     ...(timeouts.writeMs === undefined ? {} : { writeTimeoutMs: timeouts.writeMs }),
     ...(tls ? { tls: readTls(tls) } : {}),
     ...(maxRequestBytes === undefined ? {} : { maxBodyBytes: maxRequestBytes }),

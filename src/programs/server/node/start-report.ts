@@ -1,6 +1,8 @@
+import type { Writable } from 'node:stream'
 import { formatGoDuration } from '../../../lib/duration.ts'
 import type { Listener } from '../../../server/http/listener.ts'
-import type { ServerConfig } from '../configuration.ts'
+import { ConfigurationError, type ServerConfig } from '../configuration.ts'
+import { readTls } from './open-listener.ts'
 
 export interface StartFacts {
   /** Where clients reach this node. */
@@ -28,6 +30,21 @@ export function startReport(config: ServerConfig, { address, bound, versions }: 
   ]
   const width = 24
   return `==> Vault server configuration:\n\n${lines.map(([name, value]) => `${name.padStart(width)}: ${value}\n`).join('')}\n`
+}
+
+/** The exit status of -verify-only. Also looks at the files that the configuration names. Throws ConfigurationError. */
+export function verifyOnly(config: ServerConfig, out: Writable, versions: StartFacts['versions']): number {
+  for (const warning of config.warnings) out.write(`warning: ${warning}\n`)
+  for (const { tls } of config.listeners) {
+    try {
+      if (tls) readTls(tls)
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause)
+      throw new ConfigurationError(`a TLS file of a listener cannot be read: ${why}`, { cause })
+    }
+  }
+  out.write(startReport(config, { address: config.apiAddr, versions }))
+  return 0
 }
 
 function listenerLine(listener: ServerConfig['listeners'][number], bound: string | undefined): string {

@@ -1,11 +1,13 @@
 /** A server of several processes: what its first one does instead of serving. */
 import { availableParallelism } from 'node:os'
 import { setting } from '../../../lib/setting.ts'
+import { clearSocket } from '../../../server/http/unix-socket.ts'
 import type { ProgramIo } from '../../program.ts'
 import type { ServerFlags } from '../configuration/flags.ts'
 import { mostWorkers, parseWorkers } from '../configuration/workers-setting.ts'
 import { ConfigurationError, type ConfigurationText, readConfiguration, type ServerConfig } from '../configuration.ts'
 import { announceReady } from '../ready.ts'
+import { stopped } from '../stop/stopped.ts'
 import { Primary } from '../workers/primary.ts'
 import type { ServerLog } from './logger.ts'
 import { type LogFile, writePidFile } from './process-files.ts'
@@ -27,11 +29,6 @@ export function workersOf(config: ServerConfig, env: ProgramIo['env']): number {
         ? 'leave workers out and start several servers on the same database instead, also on one machine'
         : 'leave workers out'
     throw new ConfigurationError(`workers = ${workers} needs storage "lmdb", and this is "${kind}": ${instead}`)
-  }
-  if (config.listeners.some(({ unix }) => unix)) {
-    throw new ConfigurationError(
-      `workers = ${workers} needs listeners of type "tcp": workers do not share unix sockets yet`,
-    )
   }
   return count
 }
@@ -60,6 +57,7 @@ export async function serveWithWorkers(options: WithWorkersOptions): Promise<num
   })
   let removePid = () => {}
   try {
+    if (!(await clearSockets(options))) return 1
     const starting = primary.start()
     const addresses = await Promise.race([starting, stopped(io.stop)])
     if (addresses) {
@@ -85,6 +83,17 @@ export async function serveWithWorkers(options: WithWorkersOptions): Promise<num
   }
 }
 
+/** Before any process listens: later on what answers there may be this server. */
+async function clearSockets({ config, logs }: WithWorkersOptions): Promise<boolean> {
+  try {
+    for (const { unix } of config.listeners) if (unix) await clearSocket(unix.path)
+    return true
+  } catch (error) {
+    logs.logger.error('not started', { error: error instanceof Error ? error.message : String(error) })
+    return false
+  }
+}
+
 function readAgain({ config, flags }: WithWorkersOptions): ServerConfig | undefined {
   if (flags.configFiles.length === 0) return undefined
   const read = readConfiguration(flags.configFiles)
@@ -97,9 +106,3 @@ function reloadOwn(options: WithWorkersOptions, part: string | undefined): void 
   }
   if (part === undefined || part === 'log_file') options.logFile?.reopen()
 }
-
-const stopped = (signal: AbortSignal) =>
-  new Promise<undefined>((resolve) => {
-    if (signal.aborted) resolve(undefined)
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true })
-  })

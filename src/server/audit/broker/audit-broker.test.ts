@@ -619,7 +619,7 @@ describe('what a device did not take', () => {
     await broker.enable('mem', { type: 'memory' })
     await broker.request(request())
     device().mode = 'hang'
-    const big = request({ data: { n: new RawJson(`[${'1,'.repeat(3_000_000)}1]`) } })
+    const big = request({ path: 'x'.repeat(6_000_000) })
     const first = broker.request(request())
     await new Promise((resolve) => setImmediate(resolve))
     const waiting = Array.from({ length: 6 }, () => broker.request(big))

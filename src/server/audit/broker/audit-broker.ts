@@ -3,11 +3,11 @@ import type { Clock } from '../../../lib/clock.ts'
 import { HmacSha256 } from '../../../lib/hmac-sha256/hmac-sha256.ts'
 import type { Logger } from '../../../lib/log.ts'
 import type { RandomBytes } from '../../../lib/random.ts'
+import { createTurns, type Turns } from '../../../lib/turns.ts'
 import type { AuditedRequest, AuditedResponse, Auditor } from '../../contracts/audit.ts'
 import type { AuditDevice, AuditDeviceType } from '../../contracts/devices.ts'
 import { Refusal } from '../../contracts/request.ts'
 import type { Rows } from '../../contracts/secret-storage.ts'
-import { exchangeLines, type LineOptions, lineOptions, requestLine, responseLine } from './audit-line.ts'
 import { type AuditMetrics, type Lines, observe, observeAll } from './audit-metrics.ts'
 import { chainKey, type DeviceRow, type Evidence, readEvidence } from './audit-rows.ts'
 import { createChainLog } from './chain/chain-log.ts'
@@ -18,8 +18,10 @@ import { DeviceTally } from './chain/device-tally.ts'
 import { type DeclaredDevice, declaredDevices } from './declared-devices.ts'
 import { type DeviceOptions, readDeviceOptions } from './device-options.ts'
 import { DeviceTable, devicePath, type EnableOptions } from './device-table.ts'
-import type { AuditFilter } from './filter.ts'
-import { LineHasher } from './line-hasher.ts'
+import { exchangeLines, type LineOptions, lineOptions, requestLine, responseLine } from './line/audit-line.ts'
+import { LineHasher } from './line/line-hasher.ts'
+import { isLongAnswer, isLongRequest, longExchangeLines, longRequestLine, longResponseLine } from './line/long-line.ts'
+import { type DeviceInfo, type DeviceStats, type Live, sameRow, statsOf, wants } from './live-device.ts'
 import { openDevice } from './open-device.ts'
 
 export interface AuditBrokerOptions {
@@ -34,50 +36,20 @@ export interface AuditBrokerOptions {
   readonly headMs?: number
   readonly checkpointMs?: number
   readonly metrics?: AuditMetrics
-}
-
-export interface DeviceInfo {
-  /** With its trailing slash. */
-  readonly path: string
-  readonly type: string
-  readonly description: string
-  readonly options: Readonly<Record<string, string>>
-  readonly local: boolean
-}
-
-/** How a device does, in this process, since it started. */
-export interface DeviceStats {
-  readonly path: string
-  readonly type: string
-  readonly state: 'ok' | 'blocked' | 'not open'
-  readonly written: number
-  /** Lines that the device did not take; in its chain they are told of as soon as it takes lines again. */
-  readonly dropped: number
-  /** Writes that failed. */
-  readonly failures: number
-  /** Requests whose lines wait for it now. */
-  readonly waiting: number
-  readonly lastError?: string
-}
-
-interface Live {
-  readonly path: string
-  readonly row: DeviceRow
-  readonly hasher: LineHasher
-  readonly out: ChainedDevice | undefined
-  readonly filter: AuditFilter | undefined
-  readonly fallback: boolean
-  readonly tally: DeviceTally
-  readonly timers: ReturnType<AuditMetrics['auditDevice']> | undefined
-  line: LineOptions
+  /** Long lines are made in slices; absent: in a queue of their own. */
+  readonly turns?: Turns
 }
 
 /** Lines for a device with these options. */
 type TextOf = (options: LineOptions) => string[]
+/** The same in pieces, for what is long. */
+type PiecesOf = (options: LineOptions) => Promise<(readonly Uint8Array[])[]>
 
 interface Entry {
   readonly lines: Lines
-  readonly text: TextOf
+  /** One of the two. */
+  readonly text?: TextOf
+  readonly pieces?: PiecesOf
   /** Monotonic. */
   readonly begun: number
 }
@@ -90,6 +62,7 @@ const defaultDeadlineMs = 2000
 export class AuditBroker implements Auditor {
   readonly #options: AuditBrokerOptions
   readonly #table: DeviceTable
+  readonly #turns: Turns
   #live: readonly Live[] = []
   /** No device has a filter or is a fallback. */
   #plain = true
@@ -102,18 +75,30 @@ export class AuditBroker implements Auditor {
 
   constructor(options: AuditBrokerOptions) {
     this.#options = options
+    this.#turns = options.turns ?? createTurns()
     this.#table = new DeviceTable(options.rows, options.random)
   }
 
   request(request: AuditedRequest): Promise<void> {
+    if (isLongRequest(request)) {
+      return this.#writeLong('request', request, async (line) => [await longRequestLine(request, line, this.#turns)])
+    }
     return this.#write('request', request, (line) => [requestLine(request, line)])
   }
 
   response(request: AuditedRequest, response: AuditedResponse): Promise<void> {
+    if (isLongAnswer(request, response)) {
+      const made = async (line: LineOptions) => [await longResponseLine(request, response, line, this.#turns)]
+      return this.#writeLong('response', request, made)
+    }
     return this.#write('response', request, (line) => [responseLine(request, response, line)])
   }
 
   exchange(request: AuditedRequest, response: AuditedResponse): Promise<void> {
+    if (isLongAnswer(request, response)) {
+      const made = (line: LineOptions) => longExchangeLines(request, response, line, this.#turns)
+      return this.#writeLong('exchange', request, made)
+    }
     return this.#write('exchange', request, (line) => exchangeLines(request, response, line))
   }
 
@@ -130,9 +115,21 @@ export class AuditBroker implements Auditor {
       } else await this.#accept(request, { lines, text, begun })
       accepted = true
     } catch (cause) {
-      // Each device has logged its own reason.
-      const what = lines === 'response' ? lines : 'request'
-      throw new Refusal(500, `failed to audit ${what}, cannot continue: no audit device accepts it`, { cause })
+      throw notAccepted(lines, cause)
+    } finally {
+      if (metrics) observeAll(metrics, lines, begun, clock.monotonic(), accepted)
+    }
+  }
+
+  async #writeLong(lines: Lines, request: AuditedRequest, pieces: PiecesOf): Promise<void> {
+    const { clock, metrics } = this.#options
+    const begun = clock.monotonic()
+    let accepted = false
+    try {
+      await this.#accept(request, { lines, pieces, begun })
+      accepted = true
+    } catch (cause) {
+      throw notAccepted(lines, cause)
     } finally {
       if (metrics) observeAll(metrics, lines, begun, clock.monotonic(), accepted)
     }
@@ -151,9 +148,10 @@ export class AuditBroker implements Auditor {
     }
   }
 
-  async #to({ line, out, tally, timers }: Live, { lines, text, begun }: Entry): Promise<void> {
-    if (!out) return this.#notOpen(tally, text(line).length)
-    await out.write(text(line))
+  async #to({ line, out, tally, timers }: Live, { lines, text, pieces, begun }: Entry): Promise<void> {
+    if (!out) return this.#notOpen(tally, lines === 'exchange' ? 2 : 1)
+    if (pieces) await out.writeLong(await pieces(line))
+    else if (text) await out.write(text(line))
     if (timers) observe(timers, lines, begun, this.#options.clock.monotonic())
   }
 
@@ -244,8 +242,8 @@ export class AuditBroker implements Auditor {
     const chains = createChainLog({ rows, random, clock, device: path, node })
     const { hmac, signer } = await this.#chainKeys()
     const writer = new ChainWriter(hmac, signer, prefix)
-    const times = { deadlineMs, headMs, checkpointMs }
-    return new ChainedDevice({ path, device, chains, writer, clock, log, prefix, tally, ...times })
+    const rest = { prefix, tally, turns: this.#turns, deadlineMs, headMs, checkpointMs }
+    return new ChainedDevice({ path, device, chains, writer, clock, log, ...rest })
   }
 
   #type(type: string): AuditDeviceType {
@@ -320,16 +318,7 @@ export class AuditBroker implements Auditor {
 
   /** For metrics and sys/coffer/audit. */
   stats(): DeviceStats[] {
-    return this.#live.map(({ path, row, out, tally }) => ({
-      path,
-      type: row.type,
-      state: out ? (out.blocked ? 'blocked' : 'ok') : 'not open',
-      written: tally.written,
-      dropped: tally.dropped,
-      failures: tally.failures,
-      waiting: out?.waiting ?? 0,
-      ...(tally.lastError !== undefined && { lastError: tally.lastError }),
-    }))
+    return this.#live.map(statsOf)
   }
 
   /** What proves audit files: key of the links, recorded heads, and whose signature checkpoints bear. */
@@ -381,10 +370,8 @@ export class AuditBroker implements Auditor {
 
 const noOptions = readDeviceOptions({}, '', undefined)
 
-function wants({ filter }: Live, request: AuditedRequest): boolean {
-  return filter === undefined || filter(request)
-}
-
-function sameRow(a: DeviceRow, b: DeviceRow): boolean {
-  return a.type === b.type && a.salt === b.salt && JSON.stringify(a.options) === JSON.stringify(b.options)
+/** Each device has logged its own reason. */
+function notAccepted(lines: Lines, cause: unknown): Refusal {
+  const what = lines === 'response' ? lines : 'request'
+  return new Refusal(500, `failed to audit ${what}, cannot continue: no audit device accepts it`, { cause })
 }

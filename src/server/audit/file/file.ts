@@ -34,7 +34,7 @@ export function fileAudit(options: FileAuditOptions): AuditDeviceType {
   }
 }
 
-const discard: AuditDevice = { type: 'file', async write() {}, async close() {} }
+const discard: AuditDevice = { type: 'file', takesPieces: true, async write() {}, async close() {} }
 
 class StreamDevice implements AuditDevice {
   readonly type = 'file'
@@ -60,6 +60,7 @@ class StreamDevice implements AuditDevice {
  */
 class FileDevice implements AuditDevice {
   readonly type = 'file'
+  readonly takesPieces = true
   readonly #path: string
   readonly #mode: number
   #handle: FileHandle

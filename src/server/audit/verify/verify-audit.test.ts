@@ -1,5 +1,6 @@
 import { createHash, createHmac, generateKeyPairSync, sign } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { auditLines } from './audit-file.ts'
 import type { WitnessedHead } from './audit-line.ts'
 import { verifyAudit } from './verify-audit.ts'
 
@@ -253,5 +254,28 @@ describe('with signed checkpoints', () => {
     expect(found.more).toBeGreaterThan(0)
     const endless = { name: 'f', bytes: Array.from({ length: 70 }, () => Buffer.alloc(1024 * 1024, 0x61)) }
     expect(kinds(await verifyAudit({ files: [endless] }))[0]).toBe('torn')
+  })
+})
+
+describe('a long line', () => {
+  const read = async (bytes: Uint8Array[], longest?: number) => {
+    const lengths: [number, boolean][] = []
+    for await (const line of auditLines({ name: 'f', bytes }, longest)) lengths.push([line.bytes.length, line.complete])
+    return lengths
+  }
+
+  it('of 72 MB is one: that much may be told of a body of 32 MiB', async () => {
+    const piece = Buffer.alloc(8_000_000, 'x')
+    const bytes = [...Array.from({ length: 9 }, () => piece), Buffer.from('\n')]
+    expect(await read(bytes)).toEqual([[72_000_000, true]])
+  })
+
+  it('above the limit comes in pieces', async () => {
+    const bytes = ['x'.repeat(60), 'x'.repeat(60), 'x\n', 'y\n'].map((text) => Buffer.from(text))
+    expect(await read(bytes, 100)).toEqual([
+      [120, false],
+      [1, true],
+      [1, true],
+    ])
   })
 })

@@ -1,4 +1,5 @@
 import { mergePatch } from '../../../lib/json/merge-patch.ts'
+import { isLarge } from '../../../lib/json/size.ts'
 import { stringifyJson } from '../../../lib/json/stringify.ts'
 import { isJsonObject, type Json, JsonNumber, RawJson } from '../../../lib/json/value.ts'
 import { type Call, operation, Refusal, type Reply, type Route } from '../../contracts/request.ts'
@@ -24,6 +25,7 @@ import {
 import { readKey, storedKey } from './keys/stored-key.ts'
 import { leaveBehind } from './keys/sweep.ts'
 import { addVersion, findVersion, isGone, type MountLimits, newKey, softDelete } from './keys/versions.ts'
+import { largeText } from './large-data.ts'
 
 type Rows = Pick<Call, 'params' | 'storage'>
 const pathOf = (call: Pick<Call, 'params'>) => call.params['path'] ?? ''
@@ -86,7 +88,7 @@ async function write(call: Call): Promise<Reply> {
   const { data, options } = call.input
   if (path === '') return notOnRoot
   if (data === undefined) throw new Refusal(400, 'no data provided')
-  const written = dataOf(data)
+  const written = isLarge(data) ? await largeDataOf(data) : dataOf(data)
   const cas = casOf(options)
   const state = await call.transaction(async (tx) => {
     const row = await tx.getBytes(call.storage, keyRow(path))
@@ -104,7 +106,8 @@ async function patch(call: Call): Promise<Reply> {
   if (path === '') return notOnRoot
   if (data === undefined) throw new Refusal(400, 'no data provided')
   const change = data === null ? {} : data
-  dataOf(change)
+  if (isLarge(change)) await largeDataOf(change)
+  else dataOf(change)
   const cas = casOf(options)
   return call.transaction(async (tx): Promise<Reply> => {
     const row = await tx.getBytes(call.storage, keyRow(path))
@@ -150,6 +153,10 @@ function dataOf(data: Json): RawJson {
     400,
     `error converting input for field "data": '' expected type 'map[string]interface {}', got unconvertible type '${goType(data)}'`,
   )
+}
+
+async function largeDataOf(data: Json): Promise<RawJson> {
+  return isJsonObject(data) ? new RawJson(await largeText(data)) : dataOf(data)
 }
 
 function goType(value: Json): string {

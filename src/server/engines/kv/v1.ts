@@ -1,11 +1,13 @@
 /** KV version 1: one value per path, written and read as it came. */
 import { parseVaultDuration } from '../../../lib/duration.ts'
 import { parseJson } from '../../../lib/json/parse.ts'
+import { isLarge } from '../../../lib/json/size.ts'
 import { stringifyJson } from '../../../lib/json/stringify.ts'
 import { JsonNumber, type JsonObject, RawJson } from '../../../lib/json/value.ts'
 import type { Mounted } from '../../contracts/mounted.ts'
 import { type Call, operation, Refusal, type Route } from '../../contracts/request.ts'
 import { isUnversioned, keyRow } from './keys/key-row.ts'
+import { largeText } from './large-data.ts'
 import { listFields, listKeys, scanKeys } from './listing.ts'
 
 const pathOf = (call: Pick<Call, 'params'>) => call.params['path'] ?? ''
@@ -33,7 +35,7 @@ const route: Route = {
       async handle(call) {
         if (pathOf(call) === '') throw new Refusal(400, 'missing path')
         if (Object.keys(call.input).length === 0) throw new Refusal(400, 'missing data fields')
-        const text = Buffer.from(stringifyJson(call.input))
+        const text = Buffer.from(isLarge(call.input) ? await largeText(call.input) : stringifyJson(call.input))
         await call.transaction(async (tx) => {
           const before = await tx.getBytes(call.storage, keyRow(pathOf(call)))
           if (before) stillUnversioned(before)

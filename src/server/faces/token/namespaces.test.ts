@@ -89,7 +89,9 @@ describe('tokens seen from a namespace', () => {
       (await call('team', 'POST', `auth/token/${path}`, body, admin)).body
     expect((await ask('lookup', { token: below.client_token })).data.namespace_path).toBe('team/app/')
     expect((await ask('lookup', { token: above.client_token })).errors).toEqual(['bad token'])
-    expect((await ask('lookup-accessor', { accessor: above.accessor })).errors).toEqual(['invalid accessor'])
+    expect((await ask('lookup-accessor', { accessor: above.accessor })).errors).toEqual([
+      '1 error occurred:\n\t* invalid accessor\n\n',
+    ])
     expect((await ask('renew', { token: above.client_token })).errors).toEqual(['token not found'])
     expect((await ask('revoke-orphan', { token: above.client_token })).errors).toEqual(['token to revoke not found'])
     await ask('revoke', { token: above.client_token })

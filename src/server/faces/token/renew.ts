@@ -33,9 +33,9 @@ export function renewRoutes(options: TokenFaceOptions): Route[] {
   const byAccessor = operation({
     input: { increment: incrementField, accessor: accessorField },
     handle: async (call) => {
-      if (call.input.accessor === '') throw new Refusal(400, 'missing accessor')
+      if (call.input.accessor === '') throw new Refusal(400, '1 error occurred:\n\t* missing accessor\n\n')
       const found = await findByAccessor(options, call.input.accessor)
-      if (!found) throw new Refusal(400, 'invalid accessor')
+      if (!found) throw new Refusal(400, '1 error occurred:\n\t* invalid accessor\n\n')
       return renew(options, call, found, '')
     },
   })

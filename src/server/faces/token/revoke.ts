@@ -22,7 +22,7 @@ export function revokeRoutes(options: TokenFaceOptions): Route[] {
   const byAccessor = operation({
     input: { accessor: accessorField },
     handle: async (call) => {
-      if (call.input.accessor === '') throw new Refusal(400, 'missing accessor')
+      if (call.input.accessor === '') throw new Refusal(400, '1 error occurred:\n\t* missing accessor\n\n')
       const found = await findByAccessor(options, call.input.accessor)
       if (!found) call.warn('No token found with this accessor')
       return revoke(call, found)

@@ -2,7 +2,7 @@
  * Authority is read through: one storage query per request tells whether everything that was compiled earlier still holds,
  * and brings the rows that the route asked for. Nothing here answers from memory alone.
  */
-import { LRUCache } from 'lru-cache'
+import { boundedCache } from '../../../lib/bounded-cache.ts'
 import type { Standing } from '../../contracts/access/standing.ts'
 import { epochKey, rootNamespace } from '../../contracts/epochs.ts'
 import type { Rows } from '../../contracts/secret-storage.ts'
@@ -69,7 +69,7 @@ const fixedKeys = 4
 export class Authority {
   readonly #options: AuthorityOptions
   /** By the token itself; versions decide what counts, so this is only a cache of work. */
-  readonly #known = new LRUCache<string, Known>({ max: 10_000 })
+  readonly #known = boundedCache<string, Known>(10_000)
   readonly #auditKey = epochKey(rootNamespace.id, 'audit')
   #auditVersion = ''
   #sealedVersion: string | undefined

@@ -1,7 +1,9 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { systemRandom } from '../../../lib/random.ts'
 import { NamespaceView } from '../../namespaces/namespace-view.ts'
 import { compileAcl } from '../../policies/acl.ts'
 import { parsePolicy } from '../../policies/parse-policy.ts'
+import { openMemory } from '../../storage/memory/memory.ts'
 import { liveToken } from '../../tokens/live-token.ts'
 import { newTokenRow } from '../../tokens/new-token.ts'
 import { TestServer } from '../test-server.ts'
@@ -43,7 +45,11 @@ async function standing(tree: NamespaceView, more: Partial<Findings> = {}): Prom
     rows: new Map(),
     ...more,
   }
-  const at = { nouns: nouns('TeamId', 'team/'), now: 1, incoming: { remote: { address: '127.0.0.1' } } }
+  const at = {
+    nouns: nouns('TeamId', 'team/'),
+    rows: { now: async () => 1 },
+    incoming: { remote: { address: '127.0.0.1' } },
+  }
   return (await currentAcl({ read: async () => findings }, 't', at))?.capabilities('kv/x')
 }
 
@@ -59,4 +65,26 @@ it.each([
   ['is sealed with the cluster', [row], { sealed: true }],
 ])('a stream ends when its namespace %s', async (_, rows, more) => {
   expect(await standing(new NamespaceView('1', rows), more)).toBeUndefined()
+})
+
+describe.each(['batch', 'service'])("a %s token ends by the storage's clock", (type) => {
+  it.each([20_000, -20_000, 0])('where the own one is %i ms ahead', async (aheadMs) => {
+    const skew = { ms: 0 }
+    const server = await TestServer.start((clock) => {
+      const backend = openMemory({ clock, random: systemRandom })
+      backend.now = async () => clock.now() - skew.ms
+      return backend
+    })
+    skew.ms = aheadMs
+    const { body } = await server.call('POST', 'auth/token/create', { type, ttl: '10s', policies: ['default'] })
+    const alive = async () =>
+      (await server.call('GET', 'auth/token/lookup-self', undefined, body.auth.client_token)).status
+    expect(await alive()).toBe(200)
+    await server.clock.advance(9900)
+    expect(await alive()).toBe(200)
+    await server.clock.advance(100)
+    expect(await alive()).toBe(403)
+    await server.clock.advance(60_000)
+    expect(await alive()).toBe(403)
+  })
 })

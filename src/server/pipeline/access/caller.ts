@@ -1,5 +1,6 @@
 /** Who is calling: a token that is alive, from an allowed address, with a use left. */
-import { Refusal } from '../../contracts/request.ts'
+import { type Operation, Refusal } from '../../contracts/request.ts'
+import type { Rows } from '../../contracts/secret-storage.ts'
 import type { Acl } from '../../policies/acl.ts'
 import { addressAllowed, type LiveToken } from '../../tokens/live-token.ts'
 import type { TokenStore } from '../../tokens/token-store.ts'
@@ -9,11 +10,32 @@ import type { NamespaceNouns } from './namespace-nouns.ts'
 
 const badToken = () => new Refusal(403, 'permission denied')
 
-export function proveCaller(x: Exchange, findings: Findings, tokens: TokenStore): void | Promise<void> {
-  const access = x.operation?.access ?? 'token'
+/** A node whose own clock is further off its storage's serves nobody. */
+const clockDoubtMs = 30_000
+
+interface Asked {
+  readonly tokens: TokenStore
+  readonly rows: Pick<Rows, 'now'>
+}
+
+export function proveCaller(x: Exchange, findings: Findings, { tokens, rows }: Asked): void | Promise<void> {
+  const access = accessOf(x)
   if (access === 'public') return
-  const token = findings.token
-  if (!token || !isAlive(x, token, findings)) {
+  const expiresAt = findings.token?.row.expiresAt ?? 0
+  // By the storage's clock, that all nodes share; it is only asked where our own could be wrong about it.
+  if (expiresAt > 0 && Math.abs(expiresAt - x.now) <= clockDoubtMs) {
+    return rows.now().then((now) => prove(x, findings, { access, now, tokens }))
+  }
+  return prove(x, findings, { access, now: x.now, tokens })
+}
+
+function prove(
+  x: Exchange,
+  findings: Findings,
+  { access, now, tokens }: { access: Operation['access']; now: number; tokens: TokenStore },
+): void | Promise<void> {
+  const { token } = findings
+  if (!token || !isAlive(x, now, token, findings)) {
     if (access === 'optional') return
     throw badToken()
   }
@@ -25,10 +47,16 @@ export function proveCaller(x: Exchange, findings: Findings, tokens: TokenStore)
   if (token.row.numUses > 0) return takeUse(x, token, tokens)
 }
 
-/** Where and when a token is shown. */
+/** A verb that a path does not have is refused as such, also to nobody, where all that the path has is open. */
+function accessOf({ operation, match, incoming }: Exchange): NonNullable<Operation['access']> {
+  if (operation || !match || incoming.verb === 'help') return operation?.access ?? 'token'
+  const open = Object.values(match.route.on).every(({ access }) => access === 'public' || access === 'optional')
+  return open ? 'public' : 'token'
+}
+
+/** Where a token is shown. */
 interface Shown {
   readonly nouns?: NamespaceNouns
-  readonly now: number
   readonly incoming: { readonly remote: { readonly address: string } }
 }
 
@@ -38,11 +66,16 @@ function aclAt(at: Shown, { acl, home }: Findings): Acl | undefined {
   return prefix === '' ? acl : acl?.below(prefix)
 }
 
-function isAlive(at: Shown, { row, bound }: LiveToken, { home, homeMounts, namespaces }: Findings): boolean {
+function isAlive(
+  at: Shown,
+  now: number,
+  { row, bound }: LiveToken,
+  { home, homeMounts, namespaces }: Findings,
+): boolean {
   // A token counts in its namespace and below; one that was made anew at the same path is another.
   if (!home || !at.nouns || !namespaces.isLive(home.info)) return false
   if (!at.nouns.info.path.startsWith(home.info.path)) return false
-  if (row.expiresAt > 0 && row.expiresAt <= at.now) return false
+  if (row.expiresAt > 0 && row.expiresAt <= now) return false
   // The tokens of an auth mount end with it, before the sweep comes to them.
   if (row.login && homeMounts?.byUuid(row.mount)?.removing !== false) return false
   return !bound || addressAllowed(bound, at.incoming.remote.address)
@@ -52,12 +85,12 @@ function isAlive(at: Shown, { row, bound }: LiveToken, { home, homeMounts, names
 export async function currentAcl(
   authority: Pick<Authority, 'read'>,
   token: string,
-  at: Shown & { readonly nouns: NamespaceNouns },
+  at: Shown & { readonly nouns: NamespaceNouns; readonly rows: Pick<Rows, 'now'> },
 ): Promise<Acl | undefined> {
   const findings = await authority.read(at.nouns, token, [])
   const { namespaces, token: live, sealed } = findings
   if (sealed || !namespaces.isLive(at.nouns.info) || namespaces.lockOf(at.nouns.info)) return undefined
-  if (!live || !isAlive(at, live, findings)) return undefined
+  if (!live || !isAlive(at, await at.rows.now(), live, findings)) return undefined
   return aclAt(at, findings)
 }
 

@@ -2,7 +2,6 @@
 
 import { parseVaultDuration } from '../../../lib/duration.ts'
 import { parseGoBool } from '../../../lib/go-bool.ts'
-import { stringifyJson } from '../../../lib/json/stringify.ts'
 import { isJsonObject, type Json, JsonNumber, type JsonObject, RawJson } from '../../../lib/json/value.ts'
 import type { Field, FieldKind, Fields } from '../../contracts/fields.ts'
 import { Refusal } from '../../contracts/request.ts'
@@ -124,11 +123,11 @@ function commaList(value: Json): string[] | undefined {
   return trimmed === '' ? [] : trimmed.split(',').map((item) => item.trim())
 }
 
-/** An object, ["k=v"] or "k=v". */
+/** An object of values that can be read as text, ["k=v"] or "k=v". */
 function stringMap(value: Json): Record<string, string> | undefined {
   if (isJsonObject(value)) {
-    const entries = Object.entries(value).map(([name, item]): [string, string] => [name, asText(item ?? null)])
-    return Object.fromEntries(entries)
+    const entries = Object.entries(value).map(([name, item]) => [name, asText(item ?? null)] as const)
+    return entries.every(isPair) ? Object.fromEntries(entries) : undefined
   }
   const pairs = commaList(value)
   if (!pairs?.every((pair) => pair.includes('='))) return undefined
@@ -137,6 +136,11 @@ function stringMap(value: Json): Record<string, string> | undefined {
   )
 }
 
-function asText(value: Json): string {
-  return (value instanceof JsonNumber ? value.text : text(value)) ?? stringifyJson(value)
+const isPair = (entry: readonly [string, string | undefined]): entry is readonly [string, string] =>
+  entry[1] !== undefined
+
+/** Null is the empty text, as everywhere in Go. */
+function asText(value: Json): string | undefined {
+  if (value === null) return ''
+  return value instanceof JsonNumber ? value.text : text(value)
 }

@@ -6,7 +6,7 @@ export interface RequestLimits {
   /** How long the work may take; absent: 90 s. */
   readonly durationMs?: number
   readonly json?: Partial<JsonLimits>
-  /** Of any one JSON object. */
+  /** Of any one JSON object; absent: 10,000 (parse-in-turns.ts; bodies that are read at once can't hold so many). */
   readonly maxMembers?: number
   /** Of any one JSON array. */
   readonly maxElements?: number

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
-import type { HmacSha256 } from '../../../../lib/hmac-sha256/hmac-sha256.ts'
+import type { HmacSha256, MessageParts } from '../../../../lib/hmac-sha256/hmac-sha256.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
 
 export interface Chain {
@@ -18,6 +18,12 @@ export interface Body {
   readonly text: string
   /** Completed with a digest and signed. */
   readonly signed: boolean
+}
+
+/** A body that is too long to be hashed in one piece of work: in pieces, all but its place in the chain hashed. */
+export interface LongBody {
+  readonly pieces: readonly Uint8Array[]
+  readonly parts: MessageParts
 }
 
 /** What the link adds to a body, at most. */
@@ -79,6 +85,32 @@ export class ChainWriter {
     if (skip === 0 && digested === 0) chain.digest.update(bytes.subarray(0, end))
     else digest(chain.digest, lines.slice(digested), skip)
     return { lines, seq, mac }
+  }
+
+  /** What vouches for a long body: what `vouched` makes of its pieces is to be added in order. */
+  begins(): MessageParts {
+    return this.#hmac.begin()
+  }
+
+  /** As `link` for one long body, except that the chain's digest has not moved: `digest` moves it, piece by piece. */
+  linkLong(
+    chain: Pick<Chain, 'id' | 'seq' | 'mac'>,
+    { pieces, parts }: LongBody,
+  ): { line: Uint8Array[]; seq: number; mac: string } {
+    const seq = chain.seq + 1
+    const end = Buffer.from(`${link(chain.id, seq, chain.mac)}\n`, 'latin1')
+    parts.add(end.subarray(0, -1))
+    return { line: [...pieces, end], seq, mac: parts.hex() }
+  }
+
+  /** What of a long line's pieces is vouched for: all but the prefix. */
+  vouched(pieces: readonly Uint8Array[]): Uint8Array[] {
+    let skip = this.#prefixBytes
+    return pieces.map((piece) => {
+      const rest = piece.subarray(Math.min(skip, piece.length))
+      skip -= piece.length - rest.length
+      return rest
+    })
   }
 
   /** After a write that failed: somebody may still be reading the memory. */

@@ -1,10 +1,13 @@
 import type { Clock } from '../../../../lib/clock.ts'
 import type { Logger } from '../../../../lib/log.ts'
+import { Pace, type Turns } from '../../../../lib/turns.ts'
 import type { AuditDevice } from '../../../contracts/devices.ts'
 import { chainBody, droppedBody, headsMember } from './chain-line.ts'
 import { type ChainHead, type ChainLog, touchMs } from './chain-log.ts'
-import type { Body, Chain, ChainWriter } from './chain-writer.ts'
+import type { Body, Chain, ChainWriter, LongBody } from './chain-writer.ts'
 import { DeviceTally } from './device-tally.ts'
+import { countLines, type Entry, LineQueue } from './line-queue.ts'
+import { bytesOf, digestInTurns, hashInTurns, isShort, joinInTurns, textOf } from './long-lines.ts'
 
 export interface ChainedDeviceOptions {
   readonly path: string
@@ -13,6 +16,8 @@ export interface ChainedDeviceOptions {
   readonly writer: ChainWriter
   readonly clock: Clock
   readonly log: Logger
+  /** Long lines are hashed in slices. */
+  readonly turns: Turns
   readonly prefix: string
   /** How long a group may take. */
   readonly deadlineMs: number
@@ -24,20 +29,17 @@ export interface ChainedDeviceOptions {
   readonly tally?: DeviceTally
 }
 
-interface Entry {
-  readonly bodies: readonly string[]
-  /** The last body is a checkpoint's: it is completed and signed when its turn has come. */
-  readonly checkpoint?: 'checkpoint' | 'closed'
-  resolve(): void
-  reject(error: Error): void
-}
 /** What waits in memory for a device that is slow: in JavaScript characters, so at most twice as many bytes. */
 const maxQueuedChars = 32 * 1024 * 1024
+/** The same for long lines. One is always taken, however long. */
+const maxLongBytes = 128 * 1024 * 1024
 /**
  * So many lines are written without waiting for more. Less would part the requests of one turn that write, and so make two
  * commits of one.
  */
 const enoughLines = 32
+/** What a long line's time is longer for. */
+const bytesPerMs = 16 * 1024
 /** After this many failures in a row the device is left alone for a while. */
 const patience = 3
 const firstPauseMs = 100
@@ -51,9 +53,7 @@ export class ChainedDevice {
   readonly path: string
   readonly tally: DeviceTally
   readonly #options: ChainedDeviceOptions
-  #queue: Entry[] = []
-  #queuedChars = 0
-  #queuedLines = 0
+  readonly #queue = new LineQueue()
   #chain: Chain | undefined
   #recorded = { seq: 0, at: 0 }
   #cancelHead: (() => void) | undefined
@@ -64,6 +64,8 @@ export class ChainedDevice {
   /** A write is past its deadline and has not come back: nothing is queued behind it. */
   #stuck = false
   #closed = false
+  /** The chain's last line is being written: what comes now would stand behind it. */
+  #closing = false
   #failures = 0
   /** Monotonic: not tried again before. */
   #pausedUntil = 0
@@ -95,23 +97,46 @@ export class ChainedDevice {
     return this.#enqueue(bodies)
   }
 
+  /** As `write`, for lines in pieces of bytes: what can be hashed before their place in the chain is known is hashed in slices. */
+  async writeLong(bodies: readonly (readonly Uint8Array[])[]): Promise<void> {
+    const { writer, turns, clock } = this.#options
+    // Of a long string there remains its HMAC: such a line shares its write with others.
+    if (bodies.every((pieces) => isShort(pieces))) return this.write(bodies.map(textOf))
+    const pace = new Pace(turns)
+    const long: LongBody[] = []
+    for (const pieces of bodies) {
+      if (this.#refusalOfLong() !== undefined) break
+      const parts = writer.begins()
+      await hashInTurns(parts, writer.vouched(pieces), pace)
+      long.push({ pieces, parts })
+    }
+    const refusal = this.#refusalOfLong()
+    if (refusal === undefined) return this.#enqueue([], undefined, long)
+    this.tally.drop(bodies.length, clock.now())
+    throw new Error(refusal)
+  }
+
   #refusal(): string | undefined {
-    if (this.#closed) return 'the audit device is closed'
+    if (this.#closed || this.#closing) return 'the audit device is closed'
     if (this.#stuck) return 'the audit device is blocked'
-    if (this.#queuedChars >= maxQueuedChars) return 'too many audit lines are waiting'
+    if (this.#queue.chars >= maxQueuedChars) return 'too many audit lines are waiting'
     if (this.#failures >= patience && this.#options.clock.monotonic() < this.#pausedUntil) {
       return 'the audit device has failed and is tried again soon'
     }
     return undefined
   }
 
-  #enqueue(bodies: readonly string[], checkpoint?: Entry['checkpoint']): Promise<void> {
+  #refusalOfLong(): string | undefined {
+    return (
+      this.#refusal() ?? (this.#queue.longBytes >= maxLongBytes ? 'too many long audit lines are waiting' : undefined)
+    )
+  }
+
+  #enqueue(bodies: readonly string[], checkpoint?: Entry['checkpoint'], long?: readonly LongBody[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ bodies, resolve, reject, ...(checkpoint ? { checkpoint } : {}) })
-      for (const body of bodies) this.#queuedChars += body.length
-      this.#queuedLines += bodies.length
+      this.#queue.push({ bodies, resolve, reject, ...(checkpoint ? { checkpoint } : {}), ...(long ? { long } : {}) })
       this.#running ??= this.#run()
-      if (this.#queuedLines >= enoughLines) this.#enough?.()
+      if (this.#queue.lines >= enoughLines) this.#enough?.()
     })
   }
 
@@ -122,16 +147,8 @@ export class ChainedDevice {
       setImmediate(resolve)
     })
     this.#enough = undefined
-    while (this.#queue.length > 0) await this.#writeGroup(this.#take())
+    while (this.#queue.length > 0) await this.#writeGroup(this.#queue.take())
     this.#running = undefined
-  }
-
-  #take(): Entry[] {
-    const group = this.#queue
-    this.#queue = []
-    this.#queuedChars = 0
-    this.#queuedLines = 0
-    return group
   }
 
   async #writeGroup(group: readonly Entry[]): Promise<void> {
@@ -145,16 +162,23 @@ export class ChainedDevice {
         else entry.resolve()
       }
     }
-    const cancel = this.#options.clock.after(this.#options.deadlineMs, () => {
-      const error = new Error(`the audit device took longer than ${this.#options.deadlineMs} ms`)
+    const [{ long } = {}] = group
+    const deadlineMs = this.#options.deadlineMs + (long ? Math.ceil(bytesOf(long) / bytesPerMs) : 0)
+    const late = () => {
+      const error = new Error(`the audit device took longer than ${deadlineMs} ms`)
       abort.abort(error)
       this.#abort = new AbortController()
       settle(error)
       this.#stuck = true
       this.#fail(error)
-    })
+    }
+    let cancel = this.#options.clock.after(deadlineMs, late)
+    const time = (runs: boolean) => {
+      cancel()
+      if (runs) cancel = this.#options.clock.after(deadlineMs, late)
+    }
     try {
-      await this.#send(group, abort.signal)
+      await (long ? this.#sendLong(long, abort.signal, time) : this.#send(group, abort.signal))
       this.#failures = 0
       settle()
     } catch (error) {
@@ -195,7 +219,7 @@ export class ChainedDevice {
   /** Rejects what waits behind a blocked write. */
   #fail(error: Error): void {
     this.#options.log.error('audit.device_blocked', { device: this.path, waiting: this.#queue.length })
-    const waiting = this.#take()
+    const waiting = this.#queue.takeAll()
     this.tally.lastError = error.message
     this.tally.drop(countLines(waiting), this.#options.clock.now())
     for (const entry of waiting) entry.reject(error)
@@ -218,6 +242,35 @@ export class ChainedDevice {
     chain.mac = mac
     this.#chain = chain
     this.tally.took(lines.length, dropped)
+    this.#scheduleHead()
+  }
+
+  /**
+   * The chain's digest moves on while the device writes. `time` stops the deadline's clock for work of our own: how long slices
+   * take depends on everybody's, and is no fault of the device.
+   */
+  async #sendLong(long: readonly LongBody[], signal: AbortSignal, time: (runs: boolean) => void): Promise<void> {
+    const { device, writer, turns } = this.#options
+    if (!this.#chain || this.tally.unreported) await this.#send([], signal)
+    const chain = this.#chain
+    if (!chain) throw new Error('a chain that was not opened')
+    time(false)
+    const pace = new Pace(turns)
+    const lines: Uint8Array[] = []
+    const vouched: Uint8Array[] = []
+    let place: Pick<Chain, 'id' | 'seq' | 'mac'> = chain
+    for (const body of long) {
+      const { line, ...next } = writer.linkLong(place, body)
+      lines.push(...(device.takesPieces ? line : [await joinInTurns(line, pace)]))
+      vouched.push(...writer.vouched(line))
+      place = { id: chain.id, ...next }
+    }
+    time(true)
+    const written = device.write(lines, signal).then(() => time(false))
+    await Promise.all([written, digestInTurns(chain, vouched, pace)])
+    chain.seq = place.seq
+    chain.mac = place.mac
+    this.tally.took(long.length, undefined)
     this.#scheduleHead()
   }
 
@@ -317,8 +370,10 @@ export class ChainedDevice {
     const { device, log, path } = this.#options
     this.#cancelCheckpoint?.()
     await this.#idle()
+    const writes = this.#refusal() === undefined
+    this.#closing = true
     try {
-      if (this.#chain && this.#refusal() === undefined) await this.#write('closed')
+      if (this.#chain && writes) await this.#write('closed')
       this.#closed = true
       await this.#recordHead(true)
     } catch (error) {
@@ -331,11 +386,6 @@ export class ChainedDevice {
       log.warn('audit.device_not_closed', { device: path, error: String(error) })
     })
   }
-}
-
-/** Lines of requests: those about the chain are nobody's loss. */
-function countLines(group: readonly Entry[]): number {
-  return group.reduce((sum, { bodies, checkpoint }) => sum + (checkpoint ? 0 : bodies.length), 0)
 }
 
 function bodiesOf(before: readonly string[], group: readonly Entry[]): Body[] {

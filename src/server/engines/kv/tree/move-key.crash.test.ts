@@ -60,6 +60,8 @@ const interrupted = (backend: StorageBackend, at: number, happens: () => Promise
     now: () => backend.now(),
     changes: (signal) => backend.changes(signal),
     lead: (work, until) => backend.lead(work, until),
+    announce: () => backend.announce(),
+    isAtWork: (opening) => backend.isAtWork(opening),
     close: () => backend.close(),
   }
 }

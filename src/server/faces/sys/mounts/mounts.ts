@@ -123,7 +123,10 @@ async function enable(context: Context, call: Call<InputOf<typeof enableFields>>
   if (type === '') throw new Refusal(400, 'backend type must be specified as a string')
   if (shown.length > 512 || /[\s*+]/.test(shown)) throw new Refusal(400, `invalid mount path "${shown}"`)
   if (context.mountClass === 'secret' && reserved.some((path) => shown.startsWith(path))) {
-    throw new Refusal(400, `the path "${shown}" is reserved`)
+    throw new Refusal(403, `cannot mount "${shown}"`)
+  }
+  if (context.mountClass === 'auth' && type === 'token') {
+    throw new Refusal(400, 'token credential backend cannot be instantiated')
   }
   if (input.external_entropy_access) throw new Refusal(400, 'external_entropy_access is not supported by this server')
   await context.mounts.enable({
@@ -158,7 +161,8 @@ async function disable(context: Context, call: Call<unknown>): Promise<Reply> {
   const mount = context.mounts.known.at(full)
   // sys/mounts/auth/x would be a way around the sudo that sys/auth/x asks for.
   if (mount && (mount.builtin || mount.info.class !== context.mountClass)) {
-    throw new Refusal(400, `cannot unmount "${shown}"`)
+    const token = context.mountClass === 'auth' && shown === 'token/'
+    throw new Refusal(400, token ? 'token credential backend cannot be disabled' : `cannot unmount "${shown}"`)
   }
   if (mount) await context.mounts.disable(mount, context.sweep)
   return { kind: 'none' }

@@ -92,7 +92,7 @@ async function remount(options: RemountOptions, call: Call<InputOf<typeof fields
     // The mount has moved. Whoever leads goes on ending what is lent, and the status says so until then.
     options.log.warn('what a moved mount lent is not ended yet', { from, to, error: String(error) })
   }
-  return { kind: 'data', data: { migration_id: id } }
+  return { kind: 'data', data: { migration_id: id }, topLevel: true }
 }
 
 async function status(options: RemountOptions, call: Call<unknown>): Promise<Reply> {

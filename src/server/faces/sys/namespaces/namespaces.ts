@@ -7,6 +7,7 @@ import { type Call, operation, Refusal, type Reply, type Route } from '../../../
 import type { NamespaceRow } from '../../../namespaces/namespace-row.ts'
 import type { NamespaceTable } from '../../../namespaces/namespace-table.ts'
 import type { PresentedTokens } from '../../../tokens/presented-tokens.ts'
+import { presentedAcl } from '../presented-acl.ts'
 
 export interface NamespaceRoutesOptions {
   readonly namespaces: NamespaceTable
@@ -149,7 +150,7 @@ function listOf({ namespaces }: NamespaceRoutesOptions, call: Call<unknown>, dee
 
 /** Nobody learns of namespaces that nothing permits it to reach. */
 function choices({ namespaces, presented }: NamespaceRoutesOptions, call: Call<unknown>): Reply {
-  const acl = presented.get(call)?.acl
+  const acl = presentedAcl(presented, call)
   if (!acl) return { kind: 'data', data: { keys: [] } }
   const base = call.namespace.path
   const names = namespaces.known.below(base, true).map((row) => row.path.slice(base.length))

@@ -50,6 +50,7 @@ export function capabilityRoutes({ subjects, presented }: CapabilityRoutesOption
           input: { ...pathFields, accessor: { kind: 'string', description: 'The accessor', default: '' } },
           effect: 'none',
           handle: async (call) => {
+            if (call.input.accessor === '') throw new Refusal(400, 'missing accessor')
             const subject = await subjects.ofAccessor(call.input.accessor)
             return answer(subject?.acl, call.input, 'invalid accessor')
           },
@@ -66,7 +67,7 @@ function answer(
 ): Reply {
   const paths = input.paths && input.paths.length > 0 ? input.paths : (input.path ?? [])
   if (paths.length === 0) throw new Refusal(400, 'paths must be supplied')
-  if (!acl) throw new Refusal(400, otherwise)
+  if (!acl) throw new Refusal(400, `1 error occurred:\n\t* ${otherwise}\n\n`)
   const data: Record<string, readonly string[]> = Object.create(null)
   for (const path of paths) data[path] = acl.capabilities(path.replace(/^\/+/, ''))
   const only = paths.length === 1 && paths[0] !== undefined ? data[paths[0]] : undefined

@@ -19,8 +19,6 @@ export interface LifecycleOptions {
   readonly stopping: () => boolean
   /** False: the endpoints that holders of keys use without a token are off (disable_unauthed_rekey_endpoints). Default: on. */
   readonly unauthenticatedRekey?: () => boolean
-  /** Names this node in ha-status. */
-  readonly node?: string
 }
 
 const initFields = {
@@ -51,7 +49,7 @@ export function lifecycleRoutes(options: LifecycleOptions): Route[] {
     ...sealRoutes(options),
     healthRoute(options),
     { path: 'leader', summary: 'High availability.', on: { read: leader } },
-    ...nodeRoutes(options),
+    stepDownRoute(options),
     ...keyRotationRoutes(seal.rotation, seal.rekey),
     ...rekeyRoutes({ rekey: seal.rekey, open }),
     ...generateRootRoutes({ rootGeneration: seal.rootGeneration, open }),
@@ -150,24 +148,7 @@ function refuseWrongSet(input: InputOf<typeof initFields>, { recovery, type }: S
   if (wrong.length > 0) throw new Refusal(400, `parameters ${wrong.join(',')} not applicable to seal type ${type}`)
 }
 
-function nodeRoutes(options: LifecycleOptions): Route[] {
-  const { seal, node = '', version } = options
-  const members = operation({
-    input: {},
-    namespaces: 'root',
-    handle: async () => {
-      const self = {
-        hostname: node,
-        api_address: '',
-        cluster_address: '',
-        active_node: true,
-        last_echo: null,
-        version,
-        upgrade_version: version,
-      }
-      return { kind: 'data', data: { nodes: [self] }, topLevel: true }
-    },
-  })
+function stepDownRoute({ seal }: LifecycleOptions): Route {
   const stepDown = operation({
     input: {},
     access: 'sudo',
@@ -177,10 +158,7 @@ function nodeRoutes(options: LifecycleOptions): Route[] {
       return { kind: 'none' }
     },
   })
-  return [
-    { path: 'ha-status', summary: 'The nodes of the cluster.', on: { read: members } },
-    { path: 'step-down', summary: 'This node gives up the housekeeping.', on: { update: stepDown } },
-  ]
+  return { path: 'step-down', summary: 'This node gives up the housekeeping.', on: { update: stepDown } }
 }
 
 function sealStatusJson(status: SealStatus, options: LifecycleOptions): JsonObject {

@@ -7,6 +7,7 @@ import { type Call, operation, Refusal, type Reply, type Route } from '../../../
 import type { PresentedTokens } from '../../../tokens/presented-tokens.ts'
 import type { TokenRevocation } from '../../../tokens/token-revocation.ts'
 import type { Wrapping, Wrappings } from '../../../wrapping/wrapping.ts'
+import { sentToken } from '../presented-acl.ts'
 
 export interface WrappingRoutesOptions {
   readonly wrappings: Wrappings
@@ -62,10 +63,10 @@ async function wrap(call: Call): Promise<Reply> {
 /** The token that is meant, and whether the caller may do this to it. */
 async function meant(options: WrappingRoutesOptions, call: Call<{ token: string }>, needsRights: boolean) {
   const presented = options.presented.get(call)
-  const own = call.headers['x-vault-token'] ?? /^bearer (.*)$/i.exec(call.headers['authorization'] ?? '')?.[1] ?? ''
-  const token = call.input.token || own.trim()
+  const own = sentToken(call.headers)
+  const token = call.input.token || own
   if (token === '') throw new Refusal(400, 'missing "token" value in input')
-  if (needsRights && token !== own.trim()) {
+  if (needsRights && token !== own) {
     if (!presented) throw new Refusal(403, 'permission denied')
     const { allowed } = presented.acl.check({ path: `sys/${call.path}`, operation: 'update' })
     if (!allowed) throw new Refusal(403, '1 error occurred:\n\t* permission denied\n\n')

@@ -3,6 +3,7 @@ import { operation, type Route } from '../../../../contracts/request.ts'
 import type { Mount } from '../../../../mounts/mount.ts'
 import type { MountTable } from '../../../../mounts/mount-table.ts'
 import type { PresentedTokens } from '../../../../tokens/presented-tokens.ts'
+import { presentedAcl } from '../../presented-acl.ts'
 import { type DescribedMount, openApiDocument } from './openapi-document.ts'
 
 export interface OpenApiOptions {
@@ -20,10 +21,10 @@ export function openApiRoutes({ mounts, presented, version }: OpenApiOptions): R
     },
     access: 'optional',
     handle: async (call) => {
-      const acl = presented.get(call)?.acl
+      const acl = presentedAcl(presented, call)
       const shown = mounts.known.mounts.filter(
         ({ builtin, removing, info }) =>
-          !removing && (builtin || (acl ? acl.reaches(info.path) : info.config.listingVisibility === 'unauth')),
+          !removing && (builtin || info.config.listingVisibility === 'unauth' || acl?.reaches(info.path)),
       )
       const described = call.input.generic_mount_paths ? generic(shown) : shown.map((mount) => describeMount(mount))
       return { kind: 'document', body: openApiDocument(described, version) }

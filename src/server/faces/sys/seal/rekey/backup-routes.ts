@@ -24,6 +24,7 @@ export function backupRoute(path: string, backups: KeyBackup, target: RekeyTarge
           return {
             kind: 'data',
             data: { nonce: kept.nonce, keys: encoded('hex'), keys_base64: encoded('base64') },
+            topLevel: true,
           }
         },
       }),

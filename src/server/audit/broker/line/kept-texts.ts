@@ -1,6 +1,6 @@
-import type { AuditedAuth } from '../../contracts/audit.ts'
-import type { NamespaceInfo } from '../../contracts/epochs.ts'
-import type { MountInfo } from '../../contracts/request.ts'
+import type { AuditedAuth } from '../../../contracts/audit.ts'
+import type { NamespaceInfo } from '../../../contracts/epochs.ts'
+import type { MountInfo } from '../../../contracts/request.ts'
 
 /** How a device writes tokens and accessors. */
 export interface CredentialTexts {

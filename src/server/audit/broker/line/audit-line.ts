@@ -1,10 +1,10 @@
 /** One audit line as Vault writes it; https://developer.hashicorp.com/vault/docs/audit-devices/schema. No chain fields and no closing brace: the chain adds them. */
-import { mapStrings } from '../../../lib/json/map-strings.ts'
-import { parseJson } from '../../../lib/json/parse.ts'
-import { stringifyJson } from '../../../lib/json/stringify.ts'
-import { type Json, type JsonObject, RawJson } from '../../../lib/json/value.ts'
-import type { AuditedAuth, AuditedRequest, AuditedResponse } from '../../contracts/audit.ts'
-import type { DeviceOptions } from './device-options.ts'
+import { mapStrings } from '../../../../lib/json/map-strings.ts'
+import { parseJson } from '../../../../lib/json/parse.ts'
+import { stringifyJson } from '../../../../lib/json/stringify.ts'
+import { type Json, type JsonObject, RawJson } from '../../../../lib/json/value.ts'
+import type { AuditedAuth, AuditedRequest, AuditedResponse } from '../../../contracts/audit.ts'
+import type { DeviceOptions } from '../device-options.ts'
 import { braced, KeptTexts, member } from './kept-texts.ts'
 import type { LineHasher } from './line-hasher.ts'
 
@@ -22,6 +22,14 @@ export interface LineOptions {
   readonly headers: ReadonlyMap<string, boolean>
   /** What both lines of a request share, kept from the first to the second: hashing a body once is enough. */
   readonly asked: WeakMap<AuditedRequest, string>
+  /** The same of requests whose lines are long. */
+  readonly askedLong: WeakMap<AuditedRequest, readonly Uint8Array[]>
+}
+
+/** Texts of data that were made apart; absent: made from the data. */
+export interface DataTexts {
+  readonly request?: string | undefined
+  readonly response?: string | undefined
 }
 
 export function lineOptions(options: DeviceOptions, hasher: LineHasher): LineOptions {
@@ -34,6 +42,7 @@ export function lineOptions(options: DeviceOptions, hasher: LineHasher): LineOpt
     times: new TimeTexts(),
     kept: new KeptTexts({ credential, accessor }),
     asked: new WeakMap(),
+    askedLong: new WeakMap(),
     logRaw,
     hmacAccessor,
     elideListResponses,
@@ -76,25 +85,31 @@ export function exchangeLines(request: AuditedRequest, response: AuditedResponse
 }
 
 /** Who asked for what: members that open both lines of a request. */
-function asked(request: AuditedRequest, options: LineOptions): string {
+export function asked(request: AuditedRequest, options: LineOptions, texts?: DataTexts): string {
   const auth = request.auth ? `"auth":${authText(request.auth, options)},` : ''
-  return `${auth}"request":${requestText(request, options)}`
+  return `${auth}"request":${requestText(request, options, texts)}`
 }
 
-function answered(text: string, request: AuditedRequest, response: AuditedResponse, options: LineOptions): string {
+export function answered(
+  text: string,
+  request: AuditedRequest,
+  response: AuditedResponse,
+  options: LineOptions,
+  texts?: DataTexts,
+): string {
   const start = open(response.at, 'response', text, response.error ?? request.error, options)
-  return `${start},"response":${responseText(request, response, options)}`
+  return `${start},"response":${responseText(request, response, options, texts)}`
 }
 
-function open(at: number, type: string, text: string, error: string | undefined, options: LineOptions): string {
+export function open(at: number, type: string, text: string, error: string | undefined, options: LineOptions): string {
   const line = `${options.prefix}{"time":"${options.times.text(at)}","type":"${type}",${text}`
   return error === undefined || error === '' ? line : `${line},"error":${s(error)}`
 }
 
-function requestText(request: AuditedRequest, options: LineOptions): string {
+function requestText(request: AuditedRequest, options: LineOptions, texts: DataTexts | undefined): string {
   const { auth, mount, remote } = request
   const { kept } = options
-  const data = dataMember(request.data, mount?.config.auditNonHmacRequestKeys, options)
+  const data = texts?.request ?? dataMember(request.data, mount?.config.auditNonHmacRequestKeys, options)
   return (
     `{"id":${s(request.id)}${member('client_id', auth?.entityId)},"operation":"${request.operation}"` +
     kept.mount(mount) +
@@ -109,15 +124,17 @@ function requestText(request: AuditedRequest, options: LineOptions): string {
   )
 }
 
-function responseText(request: AuditedRequest, response: AuditedResponse, options: LineOptions): string {
+function responseText(
+  request: AuditedRequest,
+  response: AuditedResponse,
+  options: LineOptions,
+  texts: DataTexts | undefined,
+): string {
   const { mount } = request
   const { auth, leaseId, wrap, warnings, redirect, headers } = response
-  const listing = options.elideListResponses && (request.operation === 'list' || request.operation === 'scan')
-  const data = dataMember(
-    listing ? elide(response.data) : response.data,
-    mount?.config.auditNonHmacResponseKeys,
-    options,
-  )
+  const data =
+    texts?.response ??
+    dataMember(answeredData(request, response, options), mount?.config.auditNonHmacResponseKeys, options)
   const made =
     (auth ? `,"auth":${authText(auth, options)}` : '') +
     (leaseId === undefined || leaseId === '' ? '' : `,"secret":{"lease_id":${s(leaseId)}}`)
@@ -130,6 +147,12 @@ function responseText(request: AuditedRequest, response: AuditedResponse, option
   // What most answers are: cutting off a comma would copy the data once more.
   if (made === '' && data !== '') return `{${data}${rest}}`
   return braced(made + (data === '' ? '' : `,${data}`) + rest)
+}
+
+/** What the line tells of the answer's data. */
+export function answeredData(request: AuditedRequest, response: AuditedResponse, options: LineOptions) {
+  const listing = options.elideListResponses && (request.operation === 'list' || request.operation === 'scan')
+  return listing ? elide(response.data) : response.data
 }
 
 function wrapText(wrap: NonNullable<AuditedResponse['wrap']>, options: LineOptions): string {

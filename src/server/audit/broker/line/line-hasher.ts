@@ -1,12 +1,12 @@
-import { LRUCache } from 'lru-cache'
-import { HmacSha256 } from '../../../lib/hmac-sha256/hmac-sha256.ts'
+import { boundedCache } from '../../../../lib/bounded-cache.ts'
+import { HmacSha256 } from '../../../../lib/hmac-sha256/hmac-sha256.ts'
 
 /** Hides values as `hmac-sha256:<hex>` under one device's salt: equal values can be found again, values can't be read back. */
 export class LineHasher {
   readonly #hmac: HmacSha256
   readonly #empty: string
   /** Tokens and accessors come with every request of their owner; other values are not kept. */
-  readonly #credentials = new LRUCache<string, string>({ max: 20_000 })
+  readonly #credentials = boundedCache<string, string>(20_000)
 
   constructor(salt: Uint8Array) {
     this.#hmac = new HmacSha256(salt)

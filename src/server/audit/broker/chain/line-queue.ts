@@ -1,0 +1,60 @@
+/** What waits for a device. */
+import type { LongBody } from './chain-writer.ts'
+import { bytesOf } from './long-lines.ts'
+
+export interface Entry {
+  readonly bodies: readonly string[]
+  /** Instead of `bodies`: goes out alone. */
+  readonly long?: readonly LongBody[]
+  /** The last body is a checkpoint's: it is completed and signed when its turn has come. */
+  readonly checkpoint?: 'checkpoint' | 'closed'
+  resolve(): void
+  reject(error: Error): void
+}
+
+/** `chars` and `lines` leave long lines out: one of them must not make the device refuse all others. */
+export class LineQueue {
+  #entries: Entry[] = []
+  chars = 0
+  lines = 0
+  /** Of long lines. */
+  longBytes = 0
+
+  get length(): number {
+    return this.#entries.length
+  }
+
+  push(entry: Entry): void {
+    this.#entries.push(entry)
+    for (const body of entry.bodies) this.chars += body.length
+    this.lines += entry.bodies.length
+    if (entry.long) this.longBytes += bytesOf(entry.long)
+  }
+
+  /** What goes out next: all that waits, or what stands before a long line, or that line. */
+  take(): Entry[] {
+    if (this.longBytes === 0) return this.takeAll()
+    const at = this.#entries.findIndex(({ long }) => long !== undefined)
+    const group = this.#entries.splice(0, Math.max(1, at))
+    for (const { bodies, long } of group) {
+      if (long) this.longBytes -= bytesOf(long)
+      this.lines -= bodies.length
+      for (const body of bodies) this.chars -= body.length
+    }
+    return group
+  }
+
+  takeAll(): Entry[] {
+    const group = this.#entries
+    this.#entries = []
+    this.chars = 0
+    this.lines = 0
+    this.longBytes = 0
+    return group
+  }
+}
+
+/** Lines of requests: those about the chain are nobody's loss. */
+export function countLines(group: readonly Entry[]): number {
+  return group.reduce((sum, { bodies, long, checkpoint }) => sum + (checkpoint ? 0 : (long ?? bodies).length), 0)
+}

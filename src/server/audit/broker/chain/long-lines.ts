@@ -1,0 +1,48 @@
+/** Work on lines of many megabytes, in slices. */
+import type { MessageParts } from '../../../../lib/hmac-sha256/hmac-sha256.ts'
+import type { Pace } from '../../../../lib/turns.ts'
+import type { Chain, LongBody } from './chain-writer.ts'
+
+/** What SHA-256 takes, for one unit of Pace. */
+const hashedPerUnit = 512
+
+export async function hashInTurns(parts: MessageParts, pieces: readonly Uint8Array[], pace: Pace): Promise<void> {
+  for (const piece of pieces) {
+    parts.add(piece)
+    if (pace.spend(piece.length / hashedPerUnit)) await pace.rest()
+  }
+}
+
+/** Nothing else may move the digest of this chain meanwhile. */
+export async function digestInTurns(chain: Chain, pieces: readonly Uint8Array[], pace: Pace): Promise<void> {
+  for (const piece of pieces) {
+    chain.digest.update(piece)
+    if (pace.spend(piece.length / hashedPerUnit)) await pace.rest()
+  }
+}
+
+/** For devices to which a line is one message. */
+export async function joinInTurns(pieces: readonly Uint8Array[], pace: Pace): Promise<Uint8Array> {
+  const joined = Buffer.allocUnsafeSlow(pieces.reduce((sum, piece) => sum + piece.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    joined.set(piece, at)
+    at += piece.length
+    if (pace.spendChars(piece.length)) await pace.rest()
+  }
+  return joined
+}
+
+export function bytesOf(bodies: readonly LongBody[]): number {
+  return bodies.reduce((sum, { pieces }) => pieces.reduce((bytes, piece) => bytes + piece.length, sum), 0)
+}
+
+const shortBytes = 16 * 1024
+
+export function isShort(pieces: readonly Uint8Array[]): boolean {
+  return pieces.reduce((bytes, piece) => bytes + piece.length, 0) <= shortBytes
+}
+
+export function textOf(pieces: readonly Uint8Array[]): string {
+  return Buffer.concat(pieces).toString()
+}

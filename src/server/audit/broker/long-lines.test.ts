@@ -1,0 +1,217 @@
+import { createHash, createHmac } from 'node:crypto'
+import { afterEach, describe, expect, it } from 'vitest'
+import { FakeClock } from '../../../lib/fake-clock.ts'
+import { silentLog } from '../../../lib/log.ts'
+import { systemRandom } from '../../../lib/random.ts'
+import { createTurns } from '../../../lib/turns.ts'
+import type { AuditedRequest } from '../../contracts/audit.ts'
+import type { AuditDevice } from '../../contracts/devices.ts'
+import { rootNamespace } from '../../contracts/epochs.ts'
+import { FakeRows } from '../../contracts/fake-rows.ts'
+import { verifyAudit } from '../verify/verify-audit.ts'
+import { AuditBroker } from './audit-broker.ts'
+import { readEvidence } from './audit-rows.ts'
+
+class Device implements AuditDevice {
+  readonly type = 'memory'
+  readonly takesPieces: boolean
+  readonly writes: Buffer[][] = []
+  refuses = false
+  /** Writes wait for it. */
+  gate: Promise<void> = Promise.resolve()
+
+  constructor(takesPieces: boolean) {
+    this.takesPieces = takesPieces
+  }
+
+  async write(lines: readonly Uint8Array[]): Promise<void> {
+    await this.gate
+    if (this.refuses) throw new Error('disk full')
+    this.writes.push(lines.map((line) => Buffer.from(line)))
+  }
+
+  async close() {}
+
+  get lines(): string[] {
+    return Buffer.concat(this.writes.flat()).toString().split('\n').slice(0, -1)
+  }
+}
+
+const brokers: AuditBroker[] = []
+afterEach(async () => {
+  for (const broker of brokers.splice(0)) await broker.close()
+})
+
+async function setUp(takesPieces = true, prefix = '') {
+  const rows = new FakeRows()
+  const device = new Device(takesPieces)
+  const clock = new FakeClock()
+  const turns = { taken: 0, gate: Promise.resolve() }
+  const queue = createTurns()
+  const broker = new AuditBroker({
+    rows,
+    clock,
+    random: systemRandom,
+    log: silentLog,
+    devices: { memory: { type: 'memory', open: async () => device } },
+    node: 'n1',
+    turns: {
+      next: async () => {
+        turns.taken += 1
+        await turns.gate
+        await queue.next()
+      },
+    },
+  })
+  brokers.push(broker)
+  await broker.enable('mem', { type: 'memory', options: { prefix } })
+  return { rows, device, broker, turns, clock }
+}
+
+const request = (id: string, strings = 0): AuditedRequest => ({
+  id,
+  at: 1000,
+  operation: 'update',
+  path: 'a',
+  namespace: rootNamespace,
+  data: strings > 0 ? { list: Array.from({ length: strings }, (_, i) => `v${i}`) } : undefined,
+  headers: {},
+  remote: { address: '127.0.0.1', port: 5 },
+  wrapTtlMs: 0,
+})
+const answer = { at: 2000, data: undefined, warnings: [] }
+const idsOf = (device: Device) =>
+  device.lines.flatMap((line) => /"request":\{"id":"([^"]+)"/.exec(line)?.slice(1) ?? []).map(String)
+
+describe('long lines', () => {
+  it.each([
+    ['pieces', true, ''],
+    ['whole lines', false, 'audit: '],
+  ])('stand in one chain with short ones, for a device that takes %s', async (_, takesPieces, prefix) => {
+    const { rows, device, broker } = await setUp(takesPieces, prefix)
+    await broker.request(request('short-1'))
+    await broker.exchange(request('long', 5000), answer)
+    await broker.response(request('short-1'), answer)
+    await broker.checkpoint()
+    const key = (await readEvidence(rows))?.key ?? Buffer.alloc(0)
+    const lines = device.lines.map((line) => line.slice(prefix.length))
+    expect(idsOf(device)).toEqual(['short-1', 'long', 'long', 'short-1'])
+    const links = lines.map((line) => JSON.parse(line))
+    for (const [i, before] of lines.slice(0, -1).entries()) {
+      const prev = createHmac('sha256', key).update(before).digest('hex')
+      expect(links[i + 1]).toMatchObject({ seq: i + 2, prev })
+    }
+    expect(links.at(-1)).toMatchObject({ event: 'checkpoint', lines: lines.length - 1 })
+    const covered = lines.slice(0, -1).map((line) => `${line}\n`)
+    expect(links.at(-1).digest).toBe(createHash('sha256').update(covered.join('')).digest('hex'))
+  })
+
+  it('let short ones pass while they are made, and are made in slices', async () => {
+    const { device, broker, turns } = await setUp()
+    const long = broker.request(request('long', 20_000))
+    await broker.request(request('short'))
+    await long
+    expect(idsOf(device)).toEqual(['short', 'long'])
+    expect(turns.taken).toBeGreaterThanOrEqual(30)
+  })
+
+  it('are refused, with their request, by a device that refuses, and told of as dropped', async () => {
+    const { device, broker } = await setUp()
+    await broker.request(request('short'))
+    device.refuses = true
+    await expect(broker.exchange(request('long', 2000), answer)).rejects.toMatchObject({ status: 500 })
+    expect(broker.stats()).toMatchObject([{ dropped: 2, failures: 1 }])
+    device.refuses = false
+    await broker.request(request('next', 2000))
+    const dropped = device.lines.map((line) => JSON.parse(line)).filter((line) => line.event === 'dropped')
+    expect(dropped).toMatchObject([{ lines: 2 }])
+    expect(idsOf(device)).toEqual(['short', 'next'])
+  })
+
+  it('that became short, since a long string is one HMAC, go out with the others', async () => {
+    const { device, broker } = await setUp()
+    await broker.request(request('first'))
+    const writes = device.writes.length
+    const big = (id: string) => ({ ...request(id), data: { value: 'x'.repeat(100_000) } })
+    await Promise.all([broker.request(big('a')), broker.request(big('b'))])
+    expect(device.writes).toHaveLength(writes + 1)
+    expect(idsOf(device)).toEqual(['first', 'a', 'b'])
+  })
+
+  it('keep their place: what was queued before goes out before, what came later later', async () => {
+    const { device, broker } = await setUp()
+    await broker.request(request('first'))
+    let open = () => {}
+    device.gate = new Promise((resolve) => {
+      open = resolve
+    })
+    const waiting = [broker.request(request('a')), broker.request(request('b', 600))]
+    // Until both stand in the queue.
+    for (let i = 0; i < 50; i += 1) await new Promise((resolve) => setImmediate(resolve))
+    waiting.push(broker.request(request('c')), broker.request(request('d', 600)))
+    open()
+    await Promise.all(waiting)
+    expect(idsOf(device)).toEqual(['first', 'a', 'b', 'c', 'd'])
+  })
+
+  it('do not make a device late that has taken them, however long the slices of others hold up theirs', async () => {
+    const { device, broker, turns, clock } = await setUp()
+    await broker.request(request('first'))
+    const writes = device.writes.length
+    const long = broker.request(request('long', 30_000))
+    while (device.writes.length === writes) await new Promise((resolve) => setImmediate(resolve))
+    let open = () => {}
+    turns.gate = new Promise((resolve) => {
+      open = resolve
+    })
+    // Until the digest waits for its next slice.
+    for (let i = 0; i < 10; i += 1) await new Promise((resolve) => setImmediate(resolve))
+    await clock.advance(60_000)
+    expect(broker.stats()).toMatchObject([{ state: 'ok', dropped: 0 }])
+    open()
+    await long
+    expect(idsOf(device)).toEqual(['first', 'long'])
+  })
+
+  it('are refused when the device is too slow for them, and proven as far as it took them', async () => {
+    const { rows, device, broker, clock } = await setUp()
+    await broker.request(request('first'))
+    let open = () => {}
+    device.gate = new Promise((resolve) => {
+      open = resolve
+    })
+    const long = broker.request(request('long', 30_000)).catch((error: unknown) => error)
+    while (broker.stats()[0]?.state !== 'blocked') {
+      await new Promise((resolve) => setImmediate(resolve))
+      await clock.advance(100)
+    }
+    expect(await long).toMatchObject({ status: 500 })
+    open()
+    while (broker.stats()[0]?.state !== 'ok') await new Promise((resolve) => setImmediate(resolve))
+    await broker.request(request('next', 2000))
+    await broker.checkpoint()
+    await broker.close()
+    const { key, heads } = (await readEvidence(rows)) ?? {}
+    const files = [{ name: 'audit.log', bytes: device.writes.flat() }]
+    expect(await verifyAudit({ files, ...(key && { key }), ...(heads && { heads }) })).toMatchObject({
+      intact: true,
+      problems: [],
+    })
+  })
+
+  it('that are not ready when the devices are closed are refused: nothing stands behind the last line', async () => {
+    // Any of its steps may be under way: making the line, hashing it, the last line being written.
+    for (let steps = 0; steps < 12; steps += 1) {
+      const { device, broker } = await setUp()
+      await broker.request(request('first'))
+      const long = broker.request(request('long', 3000)).then(
+        () => 'taken',
+        () => 'refused',
+      )
+      for (let i = 0; i < steps; i += 1) await new Promise((resolve) => setImmediate(resolve))
+      await broker.close()
+      expect(idsOf(device)).toEqual((await long) === 'taken' ? ['first', 'long'] : ['first'])
+      expect(device.lines.at(-1)).toContain('"event":"closed"')
+    }
+  })
+})
