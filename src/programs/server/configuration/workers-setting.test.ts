@@ -24,11 +24,13 @@ it.each(['0', '65', '-1', '1.5', '"two"', 'true'])('workers = %s is refused with
   expect(() => config(`workers = ${value}`)).toThrow('"workers" must be 1 to 64, or "auto"')
 })
 
-it('what workers can not share yet is refused in words', () => {
+it('what workers can not share is refused in words', () => {
   expect(() => workersOf(config('workers = 2', 'storage "inmem" {}'), {})).toThrow('needs storage "lmdb"')
+})
+
+it('workers share listeners of every type', () => {
   const unix = parseConfiguration(
     'listener "unix" { address = "/tmp/x.sock" }\nstorage "lmdb" { path = "/x" }\nworkers = 2\n',
   )
-  expect(() => workersOf(unix, {})).toThrow('listeners of type "tcp"')
-  expect(workersOf(unix, { COFFER_WORKERS: '1' })).toBe(1)
+  expect(workersOf(unix, {})).toBe(2)
 })
