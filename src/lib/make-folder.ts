@@ -18,4 +18,11 @@ export function makeFolder(path: string, mode = 0o700): void {
   }
 }
 
-const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+/** By trying: what Node.js 20 throws below a file, 22 takes for absence. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}

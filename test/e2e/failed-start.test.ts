@@ -29,7 +29,7 @@ const configuration = (path: string) => `
 
 describe('a server whose storage can not be opened', () => {
   const places = [
-    { what: 'because a file is in its way', path: join(folder, 'server.hcl', 'storage'), why: 'ENOTDIR' },
+    { what: 'because a file is in its way', path: join(folder, 'server.hcl', 'storage'), why: 'EEXIST' },
     { what: 'because the system makes no folders there', path: '/proc/coffer-nothing/storage', why: 'ENOENT' },
   ]
   it.each(process.platform === 'linux' ? places : places.slice(0, 1))('$what says so and ends', ({ path, why }) => {
