@@ -14,7 +14,7 @@ export const auditVerify: Command = {
   summary: 'Prove that audit files are complete and unaltered',
   args: '[options] FILE...',
   about:
-    'Give all files of one device, rotated and compressed ones too. The server is asked for its record of the chains, unless -evidence or -public-key says what to trust. Exit status: 0 intact, 1 wrong use or unreadable, 2 the server said no, 3 altered or incomplete.',
+    'Give all files of one device, rotated and compressed ones too. The server is asked for its record of the chains, unless -evidence or -public-key says what to trust. Exit status: 0 intact, 1 wrong use or unreadable, 2 the server said no, 3 altered or incomplete, or nothing proven.',
   examples: [
     { says: 'With the record of the server', run: 'audit verify /var/log/coffer/audit.log*' },
     { says: 'Without the server, by the signed checkpoints', run: 'audit verify -public-key=ed25519:… audit.log' },
