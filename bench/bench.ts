@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type PostgresServer, startPostgres } from '../test/postgres/postgres-server.ts'
 import { missingPostgres } from '../test/postgres/programs.mjs'
+import { hasWrk } from './load.ts'
 import { type Asked, readArguments } from './report/arguments.ts'
 import { progressTo, shownRate } from './report/figures.ts'
 import { helpText } from './report/help.ts'
@@ -74,7 +75,7 @@ function requestPart(scenario: Scenario, setting: Setting, results: Results): Pa
 }
 
 /** What must be there (COFFER_REQUIRE) and is not is no reason to skip. */
-const isRequired = () => (process.env['COFFER_REQUIRE'] ?? '').split(',').includes('postgres')
+const isRequired = (program: string) => (process.env['COFFER_REQUIRE'] ?? '').split(',').includes(program)
 
 async function measure(asked: Asked): Promise<Report> {
   const scratch = mkdtempSync(join(tmpdir(), 'coffer-bench-'))
@@ -100,12 +101,13 @@ async function measure(asked: Asked): Promise<Report> {
   const results: Results = { requests: [], studies: [] }
   const skipped: string[] = []
   const failed: string[] = []
+  if (isRequired('wrk') && !hasWrk()) failed.push('wrk is required (COFFER_REQUIRE) and not installed')
   try {
     const parts = partsOf(asked, results)
     for (const [i, part] of parts.entries()) {
       progress.part(i + 1, parts.length, part.title)
       if (part.missing !== undefined) {
-        const list = isRequired() ? failed : skipped
+        const list = isRequired('postgres') ? failed : skipped
         list.push(`${part.title}: ${part.missing}`)
         continue
       }

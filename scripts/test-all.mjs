@@ -174,7 +174,8 @@ function isThere(suite) {
 }
 
 const suites = rounds.flat(2)
-for (const part of new Set([...named, ...required])) {
+// wrk is the benchmarks': they ask for it themselves.
+for (const part of new Set([...named, ...[...required].filter((name) => name !== 'wrk')])) {
   if (suites.some(({ name }) => name.startsWith(part))) continue
   total.failed += 1
   console.log(`${part}: no suite is called that: ${suites.map(({ name }) => name).join(', ')}`)
