@@ -7,6 +7,7 @@ import { WorkQueue, type WorkResult } from '../kube/work-queue.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import type { RandomBytes } from '../lib/random.ts'
+import { untilAborted } from '../lib/until-aborted.ts'
 import { externalSecrets } from './crds/external-secret.ts'
 import { parseSecretStore, readyOf, secretStores } from './crds/secret-store.ts'
 import type { SecretStoreProvider } from './providers/provider.ts'
@@ -89,7 +90,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   })
 
   const watching = Object.values(informers).map((informer) => informer.run(signal))
-  await Promise.race([Promise.all(Object.values(informers).map((informer) => informer.synced())), aborted(signal)])
+  await Promise.race([Promise.all(Object.values(informers).map((informer) => informer.synced())), untilAborted(signal)])
   const working = [queue.run(signal), storeQueue.run(signal)]
   if (!signal.aborted) options.onReady?.()
   await Promise.all([...watching, ...working])
@@ -163,9 +164,3 @@ function refOf(key: string): Ref {
 }
 
 const keyOf = (object: KubeObject) => `${object.metadata.namespace ?? ''}/${object.metadata.name ?? ''}`
-
-const aborted = (signal: AbortSignal) =>
-  new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })

@@ -2,6 +2,7 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import type { RandomBytes } from '../lib/random.ts'
+import { untilAborted } from '../lib/until-aborted.ts'
 import { ApiError } from './client.ts'
 import { Backoff, spread } from './watch/backoff.ts'
 
@@ -76,12 +77,8 @@ export class WorkQueue {
   async run(signal: AbortSignal): Promise<void> {
     if (this.#signal) throw new Error('the queue runs already')
     this.#signal = signal
-    const stopped = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve()
-      signal.addEventListener('abort', () => resolve(), { once: true })
-    })
     this.#pump()
-    await stopped
+    await untilAborted(signal)
     this.#added.cancelAll()
     this.#requeued.cancelAll()
     this.#ready.clear()

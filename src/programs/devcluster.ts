@@ -7,6 +7,7 @@ import { listenHttps } from '../devcluster/api/http-listener.ts'
 import { kubeletOverHttps } from '../devcluster/api/requests/pod-logs.ts'
 import { systemClock } from '../lib/clock.ts'
 import { base62, systemRandom } from '../lib/random.ts'
+import { untilAborted } from '../lib/until-aborted.ts'
 import { createCa, issueCertificate } from '../lib/x509/certificates.ts'
 import { productionIn } from './dev/production.ts'
 import type { Program, ProgramIo } from './program.ts'
@@ -90,7 +91,7 @@ async function serve({ dir, port }: Options, io: ProgramIo): Promise<number> {
     await writeSecret(kubeconfig, kubeconfigFor(listener.address, caPem, adminToken))
     io.stdout.write(`development cluster at ${listener.address}\nKUBECONFIG=${kubeconfig}\n`)
     announceReady(io.env, { address: listener.address, kubeconfig })
-    await stopped(io.stop)
+    await untilAborted(io.stop)
   } finally {
     await listener.close()
   }
@@ -144,11 +145,4 @@ function kubeconfigFor(address: string, caPem: string, token: string): string {
     'current-context': name,
   }
   return `${JSON.stringify(config, null, 2)}\n`
-}
-
-function stopped(signal: AbortSignal): Promise<void> {
-  return new Promise((done) => {
-    if (signal.aborted) done()
-    else signal.addEventListener('abort', () => done(), { once: true })
-  })
 }

@@ -9,6 +9,7 @@ import { createKubeClient } from '../kube/rest-client.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import { systemRandom } from '../lib/random.ts'
+import { untilAborted } from '../lib/until-aborted.ts'
 import type { KeyedCertificate } from '../lib/x509/certificates.ts'
 import { type InjectorArguments, injectorFlags, readArguments } from './injector/arguments.ts'
 import { lineLogger } from './injector/log-lines.ts'
@@ -181,12 +182,6 @@ function hostsOf(given: InjectorArguments): readonly string[] {
 }
 
 const isLoopback = (host: string) => host === 'localhost' || host === '::1' || host.startsWith('127.')
-
-const untilAborted = (signal: AbortSignal) =>
-  new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 
 function help(): string {
   const width = Math.max(...Object.keys(injectorFlags).map((name) => name.length))

@@ -5,6 +5,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import { systemRandom } from '../lib/random.ts'
+import { untilAborted } from '../lib/until-aborted.ts'
 import type { StorageBackend } from '../server/contracts/storage.ts'
 import type { ConfiguredSeals } from '../server/faces/sys/seal/node-seal.ts'
 import type { Listener } from '../server/http/listener.ts'
@@ -40,7 +41,6 @@ import { openSeals } from './server/seal/open-seals.ts'
 import { planSnapshots } from './server/snapshots/snapshot-plan.ts'
 import { flushed } from './server/stop/flushed.ts'
 import { endInTime } from './server/stop/stop-deadline.ts'
-import { stopped } from './server/stop/stopped.ts'
 import { checkStorage, openStorage } from './server/storage.ts'
 import { type Seat, takeSeat } from './server/workers/seat.ts'
 
@@ -347,7 +347,7 @@ class Server {
     const { io } = this.#options
     this.#reloads.core = core
     io.onReload(() => void this.#reloads.all())
-    await stopped(io.stop)
+    await untilAborted(io.stop)
     this.#log.info('stopping', { reason: reason(io.stop.reason) })
     await this.#stop(core, backend)
     this.#log.info('stopped')

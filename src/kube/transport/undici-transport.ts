@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import { orAborted } from '../../lib/until-aborted.ts'
 import type { CredentialSource, Identity, TrustSource } from '../credentials/credential-source.ts'
 import { bodyPieces } from './body-pieces.ts'
 import { PoolHolder } from './pool-holder.ts'
@@ -83,17 +84,7 @@ export function createUndiciTransport(options: UndiciTransportOptions): KubeTran
 /** Ends with the signal, even when the work doesn't: an exec plugin may hang. */
 async function raced<T>(work: T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal || !(work instanceof Promise)) return work
-  signal.throwIfAborted()
-  let onAbort = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
+  return orAborted(() => work, signal)
 }
 
 const isSame = (a: Identity, b: Identity) =>

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { RandomBytes } from '../../lib/random.ts'
+import { untilAborted } from '../../lib/until-aborted.ts'
 import type { AuditBroker } from '../../server/audit/broker/audit-broker.ts'
 import type { DeclaredDevice } from '../../server/audit/broker/declared-devices.ts'
 import type { Barrier } from '../../server/barrier/barrier.ts'
@@ -257,10 +258,7 @@ function scheduled(
 
 /** Only the housekeeper of a node of several processes stands for the lead. */
 const neverLeads: Pick<StorageBackend, 'lead'> = {
-  lead: (_work, until) =>
-    until.aborted
-      ? Promise.resolve()
-      : new Promise((resolve) => until.addEventListener('abort', () => resolve(), { once: true })),
+  lead: (_work, until) => untilAborted(until),
 }
 
 /** The one token that nobody made. The barrier is open only for this. */

@@ -2,6 +2,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
 import { base62, type RandomBytes } from '../../lib/random.ts'
+import { orAborted } from '../../lib/until-aborted.ts'
 import { type Due, type Guard, noGuard } from '../contracts/due-rows.ts'
 import type { LeaseHandler } from '../contracts/leases.ts'
 import { Refusal } from '../contracts/request.ts'
@@ -152,11 +153,7 @@ export class LeaseRevocation {
     const cancel = this.#options.clock.after(patienceMs, () => patience.abort(new TookTooLong()))
     const either = AbortSignal.any([signal, patience.signal])
     try {
-      either.throwIfAborted()
-      const ended = new Promise<never>((_, reject) => {
-        either.addEventListener('abort', () => reject(either.reason), { once: true })
-      })
-      await Promise.race([handler.revoke(handler.state.parse(row.state), either), ended])
+      await orAborted(async () => handler.revoke(handler.state.parse(row.state), either), either)
     } finally {
       cancel()
     }

@@ -1,13 +1,13 @@
 /** A server of several processes: what its first one does instead of serving. */
 import { availableParallelism } from 'node:os'
 import { setting } from '../../../lib/setting.ts'
+import { untilAborted } from '../../../lib/until-aborted.ts'
 import { clearSocket } from '../../../server/http/unix-socket.ts'
 import type { ProgramIo } from '../../program.ts'
 import type { ServerFlags } from '../configuration/flags.ts'
 import { mostWorkers, parseWorkers } from '../configuration/workers-setting.ts'
 import { ConfigurationError, type ConfigurationText, readConfiguration, type ServerConfig } from '../configuration.ts'
 import { announceReady } from '../ready.ts'
-import { stopped } from '../stop/stopped.ts'
 import { Primary } from '../workers/primary.ts'
 import type { ServerLog } from './logger.ts'
 import { type LogFile, writePidFile } from './process-files.ts'
@@ -59,7 +59,7 @@ export async function serveWithWorkers(options: WithWorkersOptions): Promise<num
   try {
     if (!(await clearSockets(options))) return 1
     const starting = primary.start()
-    const addresses = await Promise.race([starting, stopped(io.stop)])
+    const addresses = await Promise.race([starting, untilAborted(io.stop)])
     if (addresses) {
       if (config.pidFile) removePid = writePidFile(config.pidFile, process.pid)
       const [address = ''] = addresses
@@ -71,7 +71,7 @@ export async function serveWithWorkers(options: WithWorkersOptions): Promise<num
       io.onReload(() => {
         primary.reload().catch((error: unknown) => log.error('not reloaded', { error: String(error) }))
       })
-      await stopped(io.stop)
+      await untilAborted(io.stop)
     }
     log.info('stopping')
     await primary.stop(config.shutdownMs)

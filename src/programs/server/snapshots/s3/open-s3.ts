@@ -1,3 +1,4 @@
+import { orAborted } from '../../../../lib/until-aborted.ts'
 import type { S3Calls } from './s3-calls.ts'
 import type { AwsS3Client, S3ClientSettings, S3Encryption } from './s3-client.ts'
 import { mayNot, type S3Request, s3Failure, s3FailureOf } from './s3-failure.ts'
@@ -27,6 +28,7 @@ export async function openS3({ bucket, client, encryption }: S3Target): Promise<
         throw s3FailureOf(error, { ...request, region })
       })
     }
+    // The SDK does not look at the signal while it looks for credentials.
     return orAborted(asking, signal)
   }
   const needed = (action: string, text: string | undefined): string => {
@@ -68,20 +70,5 @@ export async function openS3({ bucket, client, encryption }: S3Target): Promise<
     },
     remove: async (key, signal) => void (await call('DeleteObject', signal, (s3) => s3.remove(key, signal))),
     close: () => s3.destroy(),
-  }
-}
-
-/** The SDK does not look at the signal while it looks for credentials. */
-async function orAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  let stop = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([work(), aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
   }
 }
