@@ -4,7 +4,7 @@
  * more than a tenth more. 200,000 leases by default; `--million`; `--report` to only print.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../src/lib/clock.ts'
@@ -14,34 +14,22 @@ import { silentLog } from '../src/lib/log.ts'
 import { base62, systemRandom, uuid } from '../src/lib/random.ts'
 import { engines, outbound } from '../src/programs/engines.ts'
 import { type Core, createCore } from '../src/programs/server/core.ts'
-import { Barrier, plainRows } from '../src/server/barrier/barrier.ts'
 import type { StorageBackend } from '../src/server/contracts/storage.ts'
 import { inject } from '../src/server/http/handler.ts'
 import { DueIndex } from '../src/server/leases/due-index.ts'
 import type { LeaseRow } from '../src/server/leases/lease-row.ts'
 import { LeaseRows } from '../src/server/leases/lease-rows.ts'
 import { vaultTtl } from '../src/server/mounts/mount-json.ts'
-import { decodeWrappedKey } from '../src/server/seal/config/wrapped-key.ts'
 import { shamirSeal } from '../src/server/seal/shamir/shamir.ts'
-import { openLmdb } from '../src/server/storage/lmdb/lmdb.ts'
+import { rssAnonMb } from './server/processes.ts'
+import { openStorage, unsealed } from './server/storage.ts'
 
 const few = 1000
 const many = process.argv.includes('--million') ? 1_000_000 : 200_000
 const allowed = 1.1
 const known = 'database/creds/r0/000000000000000000000000'
 
-const open = (path: string): Promise<StorageBackend> =>
-  openLmdb({
-    path,
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog,
-    check: { command: [process.execPath, '-e', ''] },
-    fatal: (error) => {
-      throw error
-    },
-    minFreeBytes: 1,
-  })
+const open = (path: string) => openStorage(path, { minFreeBytes: 1 })
 
 function newCore(backend: StorageBackend): Core {
   return createCore({
@@ -77,7 +65,8 @@ async function fill(path: string, count: number): Promise<{ key: string; token: 
   const key = String((init['keys'] as string[])[0])
   await call(core, 'PUT', 'sys/unseal', { key })
   await core.close(1000)
-  const barrier = await unsealed(backend, key)
+  // The one share is the key that wraps the root key.
+  const barrier = await unsealed(backend, shamirSeal({ kek: Buffer.from(key, 'hex'), random: systemRandom }))
   const rows = new LeaseRows(barrier, new DueIndex(barrier.view('ns/root/'), systemClock))
   const mount = uuid(systemRandom)
   const now = Date.now()
@@ -94,17 +83,6 @@ async function fill(path: string, count: number): Promise<{ key: string; token: 
   barrier.seal()
   await backend.close()
   return { key, token: String(init['root_token']) }
-}
-
-/** The one share is the key that wraps the root key. */
-async function unsealed(backend: StorageBackend, key: string): Promise<Barrier> {
-  const barrier = new Barrier({ backend, clock: systemClock, random: systemRandom, log: silentLog })
-  const [row] = await backend.read([{ key: plainRows.wrappedRootKey }])
-  if (!row || row === 'same') throw new Error('the storage was not initialised')
-  const wrapped = decodeWrappedKey(row.value)
-  const seal = shamirSeal({ kek: Buffer.from(key, 'hex'), random: systemRandom })
-  await barrier.unseal(await seal.unwrap(wrapped.blob, wrapped.keyId))
-  return barrier
 }
 
 function leaseAt(i: number, mount: string, now: number): LeaseRow {
@@ -143,10 +121,10 @@ async function start(path: string, key: string, token: string): Promise<void> {
   const ms = performance.now() - begun
   // A sweep of the housekeeper.
   await systemClock.sleep(1300)
-  const rssAnonMb = Number(/RssAnon:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0) / 1024
+  const measured = { ms, rssAnonMb: rssAnonMb([process.pid]) }
   await core.close(1000)
   await backend.close()
-  process.stdout.write(JSON.stringify({ ms, rssAnonMb }))
+  process.stdout.write(JSON.stringify(measured))
 }
 
 async function main(): Promise<boolean> {

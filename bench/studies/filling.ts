@@ -2,14 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import { systemClock } from '../../src/lib/clock.ts'
 import { RawJson } from '../../src/lib/json/value.ts'
-import { silentLog } from '../../src/lib/log.ts'
 import { systemRandom } from '../../src/lib/random.ts'
-import { Barrier, plainRows } from '../../src/server/barrier/barrier.ts'
 import { encodeKey, keyRow } from '../../src/server/engines/kv/keys/key-row.ts'
 import { addVersion, newKey } from '../../src/server/engines/kv/keys/versions.ts'
-import { decodeWrappedKey } from '../../src/server/seal/config/wrapped-key.ts'
 import { staticSeal } from '../../src/server/seal/static/static.ts'
-import { openLmdb } from '../../src/server/storage/lmdb/lmdb.ts'
+import { openStorage, unsealed } from '../server/storage.ts'
 
 const perCommit = 200
 const lanes = 8
@@ -29,23 +26,9 @@ export interface Filling {
 
 export async function fill(filling: Filling): Promise<void> {
   const { path, sealKey, mountUuid, count, told } = filling
-  const backend = await openLmdb({
-    path,
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog,
-    check: { command: [process.execPath, '-e', 'process.exit(1)'] },
-    fatal: (error) => {
-      throw error
-    },
-  })
+  const backend = await openStorage(path)
   try {
-    const barrier = new Barrier({ backend, clock: systemClock, random: systemRandom, log: silentLog })
-    const [row] = await backend.read([{ key: plainRows.wrappedRootKey }])
-    if (!row || row === 'same') throw new Error('the storage was not initialised')
-    const wrapped = decodeWrappedKey(row.value)
-    const rootKey = await staticSeal({ current: sealKey, random: systemRandom }).unwrap(wrapped.blob, wrapped.keyId)
-    await barrier.unseal(rootKey)
+    const barrier = await unsealed(backend, staticSeal({ current: sealKey, random: systemRandom }))
     const view = barrier.view(`mnt/${mountUuid}/`)
     const now = systemClock.now()
     const { state } = addVersion(newKey(now), mountLimits, now, 'data-write')

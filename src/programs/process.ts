@@ -17,6 +17,11 @@ export function secureProcess(): void {
   process.umask(0o022)
 }
 
+/** AWS's SDK would tell operators of later versions of itself, in the middle of the log. It reads this when it is loaded. */
+export function hushAwsSdk(): void {
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
+}
+
 /** The process as programs see it. `stop` also fires when the parent that supervises us (COFFER_SUPERVISED) goes away. */
 export function realIo(): ProgramIo {
   const stop = new AbortController()

@@ -6,6 +6,13 @@ import { join, resolve } from 'node:path'
 
 export const root = resolve(import.meta.dirname, '../..')
 
+export interface Answer {
+  readonly status: number
+  readonly text: string
+  /** Undefined when the text is none. */
+  readonly json: any
+}
+
 export interface TestServer {
   readonly dir: string
   url: string
@@ -14,12 +21,7 @@ export interface TestServer {
   unsealKeys: string[]
   /** Everything that the process printed, all starts. */
   output(): string
-  request(
-    method: string,
-    path: string,
-    body?: unknown,
-    token?: string,
-  ): Promise<{ status: number; text: string; json: any }>
+  request(method: string, path: string, body?: unknown, token?: string): Promise<Answer>
   start(): Promise<void>
   /** Ends it and waits. SIGTERM gives its exit status. */
   kill(signal: NodeJS.Signals): Promise<number | null>
@@ -31,6 +33,8 @@ export async function startServer(
   options: {
     auditDirectories?: string[]
     init?: boolean
+    /** The storage is that of this one, too: no init, but its keys and its token. */
+    joins?: TestServer | undefined
     stanzas?: string
     storage?: string
     env?: Record<string, string>
@@ -54,21 +58,7 @@ export async function startServer(
     rootToken: '',
     unsealKeys: [],
     output: () => output,
-    async request(method, path, body, token = server.rootToken) {
-      const answer = await fetch(`${server.url}/v1/${path}`, {
-        method,
-        headers: token ? { 'X-Vault-Token': token } : {},
-        body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
-      })
-      const text = await answer.text()
-      let json: any
-      try {
-        json = JSON.parse(text)
-      } catch {
-        json = undefined
-      }
-      return { status: answer.status, text, json }
-    },
+    request: (method, path, body, token = server.rootToken) => ask(server.url, method, path, body, token),
     async start() {
       server.child = spawn(
         process.execPath,
@@ -102,7 +92,11 @@ export async function startServer(
   }
   try {
     await server.start()
-    if (options.init !== false) {
+    if (options.joins) {
+      server.unsealKeys = options.joins.unsealKeys
+      server.rootToken = options.joins.rootToken
+      await unseal(server)
+    } else if (options.init !== false) {
       const init = await server.request('PUT', 'sys/init', { secret_shares: 1, secret_threshold: 1 }, '')
       server.unsealKeys = init.json.keys_base64
       server.rootToken = init.json.root_token
@@ -113,6 +107,23 @@ export async function startServer(
     throw error
   }
   return server
+}
+
+/** `url` without its path. A body of text goes as it is. */
+export async function ask(url: string, method: string, path: string, body: unknown, token: string): Promise<Answer> {
+  const answer = await fetch(`${url}/v1/${path}`, {
+    method,
+    headers: token ? { 'X-Vault-Token': token } : {},
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  })
+  const text = await answer.text()
+  let json: any
+  try {
+    json = JSON.parse(text)
+  } catch {
+    json = undefined
+  }
+  return { status: answer.status, text, json }
 }
 
 export async function unseal(server: TestServer): Promise<void> {

@@ -17,7 +17,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/lib/clock.ts'
 import { openEnvironment, versionText } from '../../src/server/storage/lmdb/environment.ts'
 import { withoutSum, withSum } from '../../src/server/storage/lmdb/row-sum.ts'
-import { root, startServer, type TestServer, unseal } from './server-process.ts'
+import { root, startServer, type TestServer } from './server-process.ts'
 
 let server: TestServer
 const secrets = 300
@@ -78,14 +78,11 @@ function migrationOf(name: string, source: string, destination: string): string 
 
 /** Starts a server on it: what it answers for the secrets, or why it did not start. */
 async function serve(path: string): Promise<{ readonly values: readonly string[]; readonly said: string }> {
-  const other = await startServer({ init: false, storage: `storage "lmdb" {\n  path = "${path}"\n}` }).catch(
+  const other = await startServer({ joins: server, storage: `storage "lmdb" {\n  path = "${path}"\n}` }).catch(
     (error: Error) => error,
   )
   if (other instanceof Error) return { values: [], said: other.message }
   try {
-    other.rootToken = server.rootToken
-    other.unsealKeys = server.unsealKeys
-    await unseal(other)
     const values: string[] = []
     const reader = async (first: number) => {
       for (let i = first; i < secrets; i += 8) {

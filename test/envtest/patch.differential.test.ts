@@ -1,8 +1,8 @@
 /**
  * Random writes by a few managers: the embedded API server answers them, and owns fields, as the real one does. A failure
- * names its seed; COFFER_SEED, COFFER_SEQUENCES and COFFER_STEPS look further than a usual run does.
+ * names its seed.
  */
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Clock } from '../../src/lib/clock.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import {
@@ -13,14 +13,12 @@ import {
   openEmbeddedCluster,
   type Reply,
 } from '../kube-contract/cluster.ts'
-import { type ControlPlane, startControlPlane } from './control-plane.ts'
+import type { ControlPlane } from './control-plane.ts'
 import { type CaseStep, cases, deviations } from './patch-cases.ts'
+import { makeNamespace, randomRun, startUncontrolled } from './random-run.ts'
 import { Dice, firstStep, type Kind, kinds, nextStep, owners, type Step, type Tree, widgets } from './random-writes.ts'
 
-const minor = (inject('controlPlane')?.version ?? '').split('.').slice(0, 2).join('.')
-const sequences = Number(process.env['COFFER_SEQUENCES'] ?? 48)
-const steps = Number(process.env['COFFER_STEPS'] ?? 12)
-const firstSeed = Number(process.env['COFFER_SEED'] ?? 1)
+const { firstSeed, sequences, steps } = randomRun({ sequences: 48, steps: 12 })
 
 /** Says what the real one said last, so that times and what follows from them are equal. */
 let nowMs = Date.now()
@@ -34,17 +32,11 @@ const rename = (text: string, cluster: Cluster, from: 'uid' | 'name', to: 'uid' 
   uids.filter((each) => each.cluster === cluster).reduce((out, each) => out.replaceAll(each[from], each[to]), text)
 
 beforeAll(async () => {
-  // Without controllers: they write into Deployments whenever they like.
-  plane = await startControlPlane({ minor, controllers: false })
+  plane = await startUncontrolled()
   real = clientOf({ ...plane, close: () => plane.stop() })
   embedded = await openEmbeddedCluster({ clock })
   for (const cluster of [real, embedded]) {
-    await cluster.post('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
-    await cluster.post(`/api/v1/namespaces/${namespace}/serviceaccounts`, {
-      apiVersion: 'v1',
-      kind: 'ServiceAccount',
-      metadata: { name: 'default' },
-    })
+    await makeNamespace(cluster, namespace)
     await cluster.post('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', widgets)
     for (const name of owners) {
       const owner = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } }

@@ -1,8 +1,7 @@
 /**
- * Random requests of every form about every kind, to both API servers: the same answers. A failure names its seed; COFFER_SEED,
- * COFFER_SEQUENCES and COFFER_STEPS look further than a usual run does.
+ * Random requests of every form about every kind, to both API servers: the same answers. A failure names its seed.
  */
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   type Cluster,
   clientOf,
@@ -11,22 +10,18 @@ import {
   openEmbeddedCluster,
   type Reply,
 } from '../kube-contract/cluster.ts'
-import { startControlPlane } from './control-plane.ts'
 import { randomRequests } from './random-requests.ts'
+import { makeNamespace, randomRun, startUncontrolled } from './random-run.ts'
 import { widgets } from './random-writes.ts'
 import { differences, play, type Shown, type Step } from './side-by-side.ts'
 
-const minor = (inject('controlPlane')?.version ?? '').split('.').slice(0, 2).join('.')
-const sequences = Number(process.env['COFFER_SEQUENCES'] ?? 20)
-const steps = Number(process.env['COFFER_STEPS'] ?? 80)
-const firstSeed = Number(process.env['COFFER_SEED'] ?? 1)
+const { firstSeed, sequences, steps } = randomRun({ sequences: 20, steps: 80 })
 
 let real: Cluster
 let embedded: Cluster
 
 beforeAll(async () => {
-  // Without controllers: they write into what they look after whenever they like.
-  const plane = await startControlPlane({ minor, controllers: false })
+  const plane = await startUncontrolled()
   const client = clientOf({ ...plane, close: () => plane.stop() })
   real = { ...client, send: (...sent) => client.send(...sent).catch(cutOff) }
   embedded = await openEmbeddedCluster()
@@ -45,13 +40,6 @@ afterAll(async () => {
 function cutOff(error: Error): Reply {
   if (error.message !== 'socket hang up') throw error
   return { status: 0, headers: {}, body: {}, text: '' }
-}
-
-/** A namespace with its account, which a controller makes otherwise. */
-async function furnished(cluster: Cluster, name: string): Promise<void> {
-  await cluster.post('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
-  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } }
-  await cluster.post(`/api/v1/namespaces/${name}/serviceaccounts`, account)
 }
 
 /** What is worded in another way: in Go's own values, or by a later version (objects.differential.test.ts has them one by one). */
@@ -101,7 +89,7 @@ const plainBodies = (answers: readonly Shown[]) => answers.map((answer) => ({ ..
 describe('random requests are answered alike', () => {
   it.each(Array.from({ length: sequences }, (_, n) => firstSeed + n))('seed %i', async (seed) => {
     const name = `random-${seed}`
-    await Promise.all([furnished(real, name), furnished(embedded, name)])
+    await Promise.all([makeNamespace(real, name), makeNamespace(embedded, name)])
     const script = randomRequests(name, seed, steps)
     const asked: Step[] = []
     const [ours, theirs] = await Promise.all([play(embedded, script), play(real, script, (step) => asked.push(step))])

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/lib/clock.ts'
-import { startServer, type TestServer, unseal } from '../e2e/server-process.ts'
+import { startServer, type TestServer } from '../e2e/server-process.ts'
 import { alive, until, WorkersNode } from '../e2e/workers-node.ts'
 import { chanceOf, seed } from '../history/chance.ts'
 import { type Asker, startClients } from '../history/clients.ts'
@@ -45,10 +45,7 @@ describe('two servers on PostgreSQL, one with a clock that is set', () => {
     clock = new SteppedClock(folder, 'one')
     const storage = `storage "postgresql" {\n  connection_url = "${database.url(await database.newDatabase())}"\n  max_parallel = 8\n}`
     nodes.push(await startServer({ storage }))
-    nodes.push(await startServer({ storage, init: false, nodeArgs: clock.args }))
-    at(1).rootToken = at(0).rootToken
-    at(1).unsealKeys = at(0).unsealKeys
-    await unseal(at(1))
+    nodes.push(await startServer({ storage, joins: nodes[0], nodeArgs: clock.args }))
     await at(0).request('POST', 'sys/mounts/kv', kv)
   })
   afterAll(async () => {

@@ -1,7 +1,7 @@
 /** Servers on PostgreSQL, each behind a network of its own that cuts, delays, falls silent and is gone for a while, under load. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../src/lib/clock.ts'
-import { startServer, type TestServer, unseal } from '../e2e/server-process.ts'
+import { startServer, type TestServer } from '../e2e/server-process.ts'
 import { chanceOf, seed } from '../history/chance.ts'
 import { type Clients, startClients } from '../history/clients.ts'
 import { kills, killsDeadlineMs } from '../history/kills.ts'
@@ -24,13 +24,9 @@ beforeAll(async () => {
     nodes.push(
       await startServer({
         storage: `storage "postgresql" {\n  connection_url = "${url}"\n  max_parallel = 8\n}`,
-        init: i === 0,
+        joins: nodes[0],
       }),
     )
-    if (i === 0) continue
-    at(i).rootToken = at(0).rootToken
-    at(i).unsealKeys = at(0).unsealKeys
-    await unseal(at(i))
   }
   await at(0).request('POST', 'sys/mounts/kv', { type: 'kv', options: { version: '2' } })
 })

@@ -1,11 +1,11 @@
 /** A server with two workers over one LMDB: its processes are killed and put to sleep at random moments under load. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { systemClock } from '../../src/lib/clock.ts'
 import { alive, signalTo, until, WorkersNode } from '../e2e/workers-node.ts'
 import { chanceOf, seed } from '../history/chance.ts'
 import { startClients } from '../history/clients.ts'
 import { kills, killsDeadlineMs } from '../history/kills.ts'
-import { findUnexplained } from '../history/linearizable.ts'
+import { expectExplained, strikeUnderLoad } from '../history/under-load.ts'
 import { askerOf } from './asker.ts'
 
 const healMs = 60_000
@@ -72,18 +72,10 @@ describe.runIf(process.platform === 'linux')('a server with two workers, killed 
           signalTo(pid, 'SIGCONT')
         },
       }
-      for (let i = 0; i < kills.workers; i += 1) {
-        await clients.progress(30)
-        await systemClock.sleep(chance.below(256))
-        await strike[eachOnce[i] ?? chance.weighted({ any: 6, housekeeper: 3, all: 3, first: 2, sleep: 3 })]()
-        if (i % 3 === 2) clients.newKeys()
-      }
-      await clients.progress(30)
-      await clients.stop()
-      await clients.readAll()
-      expect(findUnexplained(clients.history)).toBeUndefined()
-      const kinds = new Set(clients.history.map(({ told }) => told.kind))
-      expect([...kinds].sort()).toEqual(['deleted', 'found', 'refused', 'unknown', 'wrote'])
+      await strikeUnderLoad({ clients, chance, strikes: kills.workers }, (i) =>
+        strike[eachOnce[i] ?? chance.weighted({ any: 6, housekeeper: 3, all: 3, first: 2, sleep: 3 })](),
+      )
+      await expectExplained(clients)
     },
     killsDeadlineMs,
   )

@@ -1,31 +1,16 @@
 /** A restore by one of three servers on a database while the others write: nothing of the time after the snapshot is left. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startServer, type TestServer, unseal } from '../e2e/server-process.ts'
+import { describe, expect, it } from 'vitest'
+import { unseal } from '../e2e/server-process.ts'
 import { eventually } from './open-storage.ts'
-import { type PostgresServer, startPostgres } from './postgres-server.ts'
+import { serversOnOne } from './servers-on-one.ts'
 
-let database: PostgresServer
-const nodes: TestServer[] = []
-const at = (i: number): TestServer => nodes[i] ?? expect.unreachable('no such node')
-
-beforeAll(async () => {
-  database = await startPostgres()
-  const storage = `storage "postgresql" {\n  connection_url = "${database.url(await database.newDatabase())}"\n}`
-  for (const i of [0, 1, 2]) {
-    nodes.push(await startServer({ storage, init: i === 0 }))
-    at(i).rootToken = at(0).rootToken
-    at(i).unsealKeys = at(0).unsealKeys
-    if (i > 0) await unseal(at(i))
-  }
-})
-afterAll(async () => {
-  await Promise.all(nodes.map((node) => node.close()))
-  await database?.close()
-})
+const servers = serversOnOne(3)
+const { nodes, at } = servers
 
 const leader = async () =>
-  (await database.sql("SELECT convert_from(value, 'UTF8') FROM coffer_rows WHERE key = 'core/leader'", 'd1'))[0]
-const generation = async () => database.sql("SELECT version FROM coffer_rows WHERE key = 'core/generation'", 'd1')
+  (await servers.database.sql("SELECT convert_from(value, 'UTF8') FROM coffer_rows WHERE key = 'core/leader'", 'd1'))[0]
+const generation = async () =>
+  servers.database.sql("SELECT version FROM coffer_rows WHERE key = 'core/generation'", 'd1')
 
 describe('a restore by one of three servers', () => {
   it('mixes nothing of what the others are writing into the rows of the snapshot, three times', async () => {

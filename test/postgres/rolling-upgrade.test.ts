@@ -19,10 +19,7 @@ beforeAll(async () => {
   const storage = `storage "postgresql" {\n  connection_url = "${database.url(await database.newDatabase())}"\n}`
   for (const i of runs.keys()) {
     const program = () => (runs[i] === 'next' ? next : old).path
-    nodes.push(await startServer({ storage, program, init: i === 0 }))
-    at(i).rootToken = at(0).rootToken
-    at(i).unsealKeys = at(0).unsealKeys
-    if (i > 0) await unseal(at(i))
+    nodes.push(await startServer({ storage, program, joins: nodes[0] }))
   }
 })
 afterAll(async () => {

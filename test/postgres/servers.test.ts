@@ -16,14 +16,8 @@ beforeAll(async () => {
   const environment = { VAULT_PG_CONNECTION_URL: database.url(name).replace(/:[^:@/]*@/, '@') }
   const fromFile = `storage "postgresql" {\n  password = "file://${database.folder}/password"\n  max_parallel = 8\n}`
   nodes.push(await startServer({ storage }))
-  nodes.push(await startServer({ storage, init: false }))
-  nodes.push(await startServer({ storage: fromFile, env: environment, init: false }))
-  const [first] = nodes
-  for (const node of nodes.slice(1)) {
-    node.rootToken = first?.rootToken ?? ''
-    node.unsealKeys = first?.unsealKeys ?? []
-    await unseal(node)
-  }
+  nodes.push(await startServer({ storage, joins: nodes[0] }))
+  nodes.push(await startServer({ storage: fromFile, env: environment, joins: nodes[0] }))
 })
 afterAll(async () => {
   await Promise.all(nodes.map((node) => node.close()))

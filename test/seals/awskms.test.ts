@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CreateAliasCommand, CreateKeyCommand, PutKeyPolicyCommand, UpdateAliasCommand } from '@aws-sdk/client-kms'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { everythingBelow, root, startServer, type TestServer } from '../e2e/server-process.ts'
-import { credentials, type Moto, region, startMoto } from './moto-process.ts'
+import { root, startServer, type TestServer } from '../e2e/server-process.ts'
+import { closeWithoutTraces, credentials, type Moto, region, startMoto } from './moto-process.ts'
 
 let moto: Moto
 const servers: TestServer[] = []
@@ -17,13 +17,7 @@ beforeAll(async () => {
 afterAll(() => moto?.close())
 afterEach(async () => {
   await moto.back().catch(() => undefined)
-  for (const server of servers.splice(0)) {
-    const found = everythingBelow(server.dir).filter(({ path }) => !path.endsWith('server.hcl'))
-    const texts = [server.output(), ...found.map(({ text }) => text)].join('\n')
-    expect(texts).not.toContain(credentials.secretAccessKey)
-    expect(texts).not.toContain(credentials.accessKeyId)
-    await server.close()
-  }
+  await closeWithoutTraces(servers)
 })
 
 const environment = {

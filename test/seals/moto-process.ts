@@ -2,6 +2,8 @@
 import { spawn } from 'node:child_process'
 import { createServer, connect as dial, type Server, type Socket } from 'node:net'
 import { KMSClient } from '@aws-sdk/client-kms'
+import { expect } from 'vitest'
+import { everythingBelow, type TestServer } from '../e2e/server-process.ts'
 import { motoServer } from './moto.mjs'
 
 export interface Moto {
@@ -50,6 +52,17 @@ export async function startMoto(): Promise<Moto> {
       child.kill('SIGTERM')
       await gone
     },
+  }
+}
+
+/** Ends the servers; nothing that they printed or stored has the credentials, but what they were configured with. */
+export async function closeWithoutTraces(servers: TestServer[]): Promise<void> {
+  for (const server of servers.splice(0)) {
+    const found = everythingBelow(server.dir).filter(({ path }) => !path.endsWith('server.hcl'))
+    const texts = [server.output(), ...found.map(({ text }) => text)].join('\n')
+    expect(texts).not.toContain(credentials.secretAccessKey)
+    expect(texts).not.toContain(credentials.accessKeyId)
+    await server.close()
   }
 }
 

@@ -7,7 +7,7 @@ import { ServerLog } from '../../src/programs/server/node/logger.ts'
 import { nodeOperations } from '../../src/programs/server/node/operations.ts'
 import { type Injected, inject } from '../../src/server/http/handler.ts'
 import { listen } from '../../src/server/http/listener.ts'
-import { TestDevice, testAuth, testEngine, type World } from '../../src/server/pipeline/test-server.ts'
+import { newWorld, TestDevice, testAuth, testEngine } from '../../src/server/pipeline/test-server.ts'
 import { staticSeal } from '../../src/server/seal/static/static.ts'
 import { newServer, type ServerOptions, startServer } from './replay.ts'
 
@@ -51,16 +51,6 @@ const settings: Readonly<Record<string, (clock: FakeClock) => ServerOptions>> = 
     }),
   }),
 }
-
-const newWorld = (): World => ({
-  alive: new Set(),
-  revoked: [],
-  failRevocations: 0,
-  failFor: new Set(),
-  failEffects: false,
-  grant: {},
-  during: async () => {},
-})
 
 type Ask = (request: Parameters<typeof inject>[1]) => Promise<Injected>
 

@@ -31,7 +31,7 @@ export interface World {
   during: () => Promise<void>
 }
 
-const newWorld = (): World => ({
+export const newWorld = (): World => ({
   alive: new Set(),
   revoked: [],
   failRevocations: 0,

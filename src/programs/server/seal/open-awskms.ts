@@ -8,6 +8,7 @@ import { regionOf } from '../../../server/seal/awskms/key-arn.ts'
 import { kmsCalls } from '../../../server/seal/awskms/kms-calls.ts'
 import type { AwsCredentials, KmsClientSettings } from '../../../server/seal/awskms/sdk-client.ts'
 import { readSharedCredentials } from '../../../server/seal/awskms/shared-credentials.ts'
+import { hushAwsSdk } from '../../process.ts'
 import type { AwsKmsStanza } from './awskms-stanza.ts'
 import { readSource } from './key-source.ts'
 
@@ -35,8 +36,7 @@ export function openAwsKms(stanza: AwsKmsStanza, { env, clock, random, log }: Op
   if (endpoint?.startsWith('http:')) {
     named.warn('KMS is asked without TLS: who listens there learns data keys', { endpoint })
   }
-  // It would tell operators of later versions of the SDK, in the middle of the log.
-  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
+  hushAwsSdk()
   const settings: KmsClientSettings = {
     ...(region ? { region } : {}),
     ...(endpoint ? { endpoint } : {}),

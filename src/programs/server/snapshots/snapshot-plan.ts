@@ -1,6 +1,7 @@
 import type { Clock } from '../../../lib/clock.ts'
 import type { RandomBytes } from '../../../lib/random.ts'
 import type { SpoolPlace } from '../../../server/snapshots/spool.ts'
+import { hushAwsSdk } from '../../process.ts'
 import { readSource } from '../seal/key-source.ts'
 import { openS3, type S3Target } from './s3/open-s3.ts'
 import { S3Place } from './s3/s3-place.ts'
@@ -27,8 +28,7 @@ export interface PlaceParts {
 export function planSnapshots({ to, ...plan }: SnapshotsStanza, env: Env): SnapshotPlan {
   if (to.kind === 'folder') return { ...plan, open: (parts) => new SnapshotFolder({ ...parts, path: to.path }) }
   credentialsOf(to, env)?.()
-  // It would tell operators of later versions of the SDK, in the middle of the log.
-  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
+  hushAwsSdk()
   const target = targetOf(to, env)
   const { bucket, prefix } = to
   return { ...plan, open: (parts) => new S3Place({ ...parts, bucket, prefix, open: () => openS3(target) }) }

@@ -7,6 +7,7 @@ import { systemRandom } from '../../../lib/random.ts'
 import type { AuditedAuth, AuditedRequest, AuditedResponse } from '../../contracts/audit.ts'
 import type { AuditDevice, AuditDeviceType } from '../../contracts/devices.ts'
 import { epochKey } from '../../contracts/epochs.ts'
+import { fakeMount } from '../../contracts/fake-call.ts'
 import { FakeRows } from '../../contracts/fake-rows.ts'
 import type { MountInfo } from '../../contracts/request.ts'
 import { AuditBroker } from './audit-broker.ts'
@@ -76,28 +77,8 @@ const setUp = (rows = new FakeRows()) => {
   return { rows, clock, broker, device, setOpenable: (value: boolean) => (openable = value) }
 }
 
-const mount = (config: Partial<MountInfo['config']> = {}): MountInfo => ({
-  path: 'secret/',
-  class: 'secret',
-  type: 'kv',
-  description: '',
-  accessor: 'kv_1',
-  uuid: 'u',
-  local: false,
-  sealWrap: false,
-  options: { version: '2' },
-  config: {
-    defaultTtlMs: 0,
-    maxTtlMs: 0,
-    forceNoCache: false,
-    tokenType: '',
-    auditNonHmacRequestKeys: [],
-    auditNonHmacResponseKeys: [],
-    passthroughRequestHeaders: [],
-    allowedResponseHeaders: [],
-    ...config,
-  },
-})
+const mount = (config: Partial<MountInfo['config']> = {}): MountInfo =>
+  fakeMount({ accessor: 'kv_1', options: { version: '2' }, config: { ...fakeMount().config, ...config } })
 const auth: AuditedAuth = {
   clientToken: 'hvs.canary-token',
   accessor: 'canary-accessor',

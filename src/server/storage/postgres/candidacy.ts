@@ -3,6 +3,7 @@ import type { RandomBytes } from '../../../lib/random.ts'
 import { type Check, OutcomeUnknown, type StorageBackend, StorageDown } from '../../contracts/storage.ts'
 import { Leadership } from '../leadership.ts'
 import { type Connections, toldAs } from './connection/connections.ts'
+import { plainArray } from './encoding.ts'
 import type { Names } from './table-names.ts'
 
 export interface CandidacyOptions {
@@ -108,7 +109,7 @@ export class Candidacy {
     const text = `INSERT INTO ${names.nodes} (id, beat) SELECT unnest($1::text[]), clock_timestamp()
       ON CONFLICT (id) DO UPDATE SET beat = excluded.beat`
     try {
-      await connections.query(text, [`{${ids.map((id) => `"${id}"`).join()}}`])
+      await connections.query(text, [plainArray(ids)])
     } catch (error) {
       throw toldAs(error, connections.where)
     }

@@ -4,7 +4,7 @@ import { RawJson } from '../../../../lib/json/value.ts'
 import type { Turns } from '../../../../lib/turns.ts'
 import type { AuditedRequest, AuditedResponse } from '../../../contracts/audit.ts'
 import { rootNamespace } from '../../../contracts/epochs.ts'
-import type { MountInfo } from '../../../contracts/request.ts'
+import { fakeMount } from '../../../contracts/fake-call.ts'
 import { readDeviceOptions } from '../device-options.ts'
 import { exchangeLines, lineOptions, requestLine, responseLine } from './audit-line.ts'
 import { LineHasher } from './line-hasher.ts'
@@ -16,27 +16,9 @@ const options = (given: Record<string, string> = {}) =>
 const text = (pieces: readonly Uint8Array[]) => Buffer.concat(pieces).toString()
 const atOnce: Turns = { async next() {} }
 
-const mount: MountInfo = {
-  path: 'secret/',
-  class: 'secret',
-  type: 'kv',
-  description: '',
-  accessor: 'kv_1',
-  uuid: 'u',
-  local: false,
-  sealWrap: false,
-  options: null,
-  config: {
-    defaultTtlMs: 0,
-    maxTtlMs: 0,
-    forceNoCache: false,
-    tokenType: '',
-    auditNonHmacRequestKeys: ['clear'],
-    auditNonHmacResponseKeys: ['clear'],
-    passthroughRequestHeaders: [],
-    allowedResponseHeaders: [],
-  },
-}
+const mount = fakeMount({
+  config: { ...fakeMount().config, auditNonHmacRequestKeys: ['clear'], auditNonHmacResponseKeys: ['clear'] },
+})
 const many = (count: number) => Array.from({ length: count }, (_, i) => `canary ${i} "é`)
 const request = (more: Partial<AuditedRequest> = {}): AuditedRequest => ({
   id: 'r1',
