@@ -1,7 +1,8 @@
 /**
  * One, two and three servers on one PostgreSQL: how many writes they do together, and whose processor time those cost. On one
- * machine all share its processors, so once more with a PostgreSQL that answers late: then nobody is busy, and what a node
- * can do is bounded by its connections.
+ * machine all share its processors: two nodes on two processors can't do more than one, and that says nothing of two machines.
+ * So once more with a PostgreSQL so far away that a node waits for it with all its connections, at a rate that leaves the
+ * processors idle: what limits a node is then its own, as on a machine of its own.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -9,13 +10,13 @@ import { join } from 'node:path'
 import { startProxy } from '../../test/postgres/cutting-proxy.ts'
 import type { PostgresServer } from '../../test/postgres/postgres-server.ts'
 import { missingPostgres } from '../../test/postgres/programs.mjs'
-import { nodesLimit } from '../limits.ts'
+import { nodesLimit, postgresWriteLimit } from '../limits.ts'
 import { load, type Shot } from '../load.ts'
 import { median, ratioOf } from '../report/figures.ts'
 import type { Bench } from '../requests/measure.ts'
 import { applicationToken, type Coffer, type Opened, open, startCoffer, unseal } from '../server/coffer.ts'
 import { cpuSeconds, machineCpu, treeOf } from '../server/processes.ts'
-import { atLeast, attempted, type Figure, type Study, type StudyResult, type StudySetting } from './study.ts'
+import { atLeast, attempted, below, type Figure, type Study, type StudyResult, type StudySetting } from './study.ts'
 
 const most = 3
 const shot: Shot = {
@@ -25,10 +26,16 @@ const shot: Shot = {
   keys: 20_000,
 }
 
-interface Distance {
+/** What limits a node, apart from the machine. */
+interface Bounds {
   /** How late each answer of PostgreSQL comes, and each question gets there. */
-  readonly awayMs: number
+  readonly awayMs?: number
 }
+
+/** `max_parallel` when a configuration does not say. */
+const connectionsOfNode = 16
+/** One reads what the request rests on, one commits. */
+const questionsOfWrite = 2
 
 interface Nodes {
   readonly nodes: readonly Coffer[]
@@ -67,12 +74,7 @@ async function run(all: Nodes, count: number, { connections, seconds }: StudySet
   }
 }
 
-async function compare(
-  all: Nodes,
-  { awayMs }: Distance,
-  setting: StudySetting,
-  bench: Bench,
-): Promise<readonly Figure[]> {
+async function compare(all: Nodes, bounds: Bounds, setting: StudySetting, bench: Bench): Promise<readonly Figure[]> {
   const counts = Array.from({ length: most }, (_, n) => n + 1)
   const runs = counts.map((): Run[] => [])
   for (let n = 1; n <= setting.runs; n += 1) {
@@ -94,22 +96,36 @@ async function compare(
     }),
     {
       ...{ name: `${most} nodes to one`, value: ratioOf(rate(most), rate(1)), unit: '' },
-      // With a PostgreSQL beside them the machine's processors may be the limit: then it says nothing of nodes.
-      ...(awayMs > 0 ? { limit: atLeast(nodesLimit) } : {}),
+      // Else the machine's processors may be the limit: then it says nothing of nodes.
+      ...(isBounded(bounds) ? { limit: atLeast(nodesLimit) } : {}),
     },
+    // Of nodes that are held back much of it is what goes on by itself.
+    ...(isBounded(bounds)
+      ? []
+      : [
+          {
+            name: 'PostgreSQL for a write, one node',
+            value: (of(1, ({ postgres }) => postgres) * 1e6) / rate(1),
+            ...{ unit: 'µs', limit: below(postgresWriteLimit) },
+          },
+        ]),
     { name: 'errors', value: errors, unit: '', limit: { fails: 1, side: 'below' } },
   ]
 }
 
+const isBounded = ({ awayMs }: Bounds) => awayMs !== undefined
+
 /** What held the writes back, as far as processors tell. */
-function limitOf(figures: readonly Figure[], { awayMs }: Distance): string[] {
+function limitOf(figures: readonly Figure[], { awayMs }: Bounds): string[] {
   const [writes = 0, node = 0, postgres = 0] = figures.map(({ value }) => value)
   const idle = figures[4 * (most - 1) + 3]?.value ?? 0
   if (writes === 0) return ['The machine was too busy: one node answered no write at all.']
   const cpus = availableParallelism()
-  if (awayMs > 0) {
+  const rest = `With ${most} nodes ${idle.toFixed(2)} of the machine's ${cpus} processors were idle.`
+  if (awayMs !== undefined) {
+    const atBest = (connectionsOfNode * 1000) / (questionsOfWrite * 2 * awayMs)
     return [
-      `A question and its answer take ${awayMs * 2} ms more: one node waits with all its connections. With ${most} nodes ${idle.toFixed(2)} of the machine's ${cpus} processors were idle.`,
+      `A write asks PostgreSQL ${questionsOfWrite} questions, and each takes ${awayMs * 2} ms more. So the ${connectionsOfNode} connections of a node can do ${atBest.toFixed(0)} writes/s at best: one node waits with all of them. ${rest}`,
     ]
   }
   const held =
@@ -148,10 +164,11 @@ async function start(postgres: PostgresServer, url: string, bench: Bench): Promi
   return { nodes, token, postgresPid, folder: bench.scratch }
 }
 
-async function measureAt(distance: Distance, title: string, setting: StudySetting, bench: Bench): Promise<StudyResult> {
+async function measureWith(name: string, title: string, bounds: Bounds, setting: StudySetting, bench: Bench) {
+  const { awayMs } = bounds
   const postgres = await bench.postgres()
   const database = await postgres.newDatabase()
-  const proxy = distance.awayMs > 0 ? await startProxy(postgres.port) : undefined
+  const proxy = awayMs === undefined ? undefined : await startProxy(postgres.port)
   let all: Nodes | undefined
   try {
     const url = postgres.url(database).replace(`:${postgres.port}/`, `:${proxy?.port ?? postgres.port}/`)
@@ -159,10 +176,9 @@ async function measureAt(distance: Distance, title: string, setting: StudySettin
     const nodes = all
     // Each opens its connections.
     await run(nodes, most, setting)
-    proxy?.delay(distance.awayMs)
-    const figures = await attempted(setting, bench, () => compare(nodes, distance, setting, bench))
-    const study = distance.awayMs > 0 ? 'nodes-away' : 'nodes'
-    return { study, title, figures, notes: limitOf(figures, distance) }
+    proxy?.delay(awayMs ?? 0)
+    const figures = await attempted(setting, bench, () => compare(nodes, bounds, setting, bench))
+    return { study: name, title, figures, notes: limitOf(figures, bounds) } satisfies StudyResult
   } finally {
     for (const [n, node] of (all?.nodes ?? []).entries()) {
       await node.stop()
@@ -172,10 +188,10 @@ async function measureAt(distance: Distance, title: string, setting: StudySettin
   }
 }
 
-const study = (name: string, title: string, distance: Distance): Study => ({
+const study = (name: string, title: string, bounds: Bounds): Study => ({
   ...{ name, title, ci: true, missing: missingPostgres },
-  run: (setting, bench) => measureAt(distance, title, setting, bench),
+  run: (setting, bench) => measureWith(name, title, bounds, setting, bench),
 })
 
-export const nodes = study('nodes', 'Writes of one string by three nodes on one PostgreSQL, beside one', { awayMs: 0 })
-export const nodesAway = study('nodes-away', 'The same with a PostgreSQL that is 10 ms away', { awayMs: 5 })
+export const nodes = study('nodes', 'Writes of one string by three nodes on one PostgreSQL, beside one', {})
+export const nodesAway = study('nodes-away', 'The same with a PostgreSQL that is 80 ms away', { awayMs: 40 })

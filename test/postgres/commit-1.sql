@@ -1,4 +1,4 @@
--- What version 1 of the program made in the database: a node of it goes on with this beside newer ones.
+-- What the first version of the program made in the database.
 CREATE FUNCTION coffer_rows_commit_1(
   commit_id bigint, commit_writer bigint, lock_keys bytea[], lock_exclusive boolean[],
   check_keys bytea[], check_versions bigint[],

@@ -70,7 +70,7 @@ describe('a commit that is cut', () => {
           missed = struck ? 0 : missed + 1
           seen.set(outcome, (seen.get(outcome) ?? 0) + 1)
           const settled = async () => {
-            const busy = `SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%_commit_2(%' AND pid <> pg_backend_pid()`
+            const busy = `SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%_commit_3(%' AND pid <> pg_backend_pid()`
             return (await server.sql(busy))[0] === '0' ? true : undefined
           }
           if (outcome !== 'ok') await eventually(settled, 'the end of what was sent')

@@ -1,55 +1,63 @@
 import type { Commit } from '../../contracts/storage.ts'
+import type { Kind } from './commit-function.ts'
 import type { Parameter } from './connection/session.ts'
 import { byteaArray, pack, plainArray, versionColumn } from './encoding.ts'
 import type { Names } from './table-names.ts'
 
-const byKey = (a: { key: Buffer }, b: { key: Buffer }) => Buffer.compare(a.key, b.key)
+interface WrittenRow {
+  readonly key: Buffer
+  readonly kind: Kind
+  /** That it must have; null: any, or none. */
+  readonly version: string | null
+  readonly value: Uint8Array
+}
 
 /** The call of the function in commit-function.ts. */
 export function commitCall(names: Names, writer: string, commit: Commit): { text: string; values: Parameter[] } {
-  const inOrder = (puts: Commit['put'] = []) =>
-    puts.map(({ key, value }) => ({ key: Buffer.from(key), value })).sort(byKey)
-  const creates = inOrder(commit.create)
-  const puts = inOrder(commit.put)
-  const packed = pack([...creates, ...puts].map(({ value }) => value))
-  const part = (all: readonly number[], from: number, to: number) => plainArray(all.slice(from, to))
-  const removes = (commit.remove ?? []).map((key) => Buffer.from(key))
-  const locks = locksOf(commit)
-  const told = [...(commit.create ?? []), ...(commit.put ?? [])].map(({ key }) => Buffer.from(key))
-  // Compared and not locked: over this row nobody waits.
-  const compared = commit.generation ? [...commit.checks, commit.generation] : commit.checks
-  const count = creates.length
-  const end = count + puts.length
+  // Compared and not locked: over this row nobody waits. No row has an empty key.
+  const { key = '', version = '0' } = commit.generation ?? {}
+  const rows = rowsOf(commit)
+  const packed = pack(rows.map(({ value }) => value))
   return {
-    text: `SELECT ${names.commit}($1::bigint, $2::bigint, $3::bytea[], $4::boolean[], $5::bytea[], $6::bigint[], $7::bytea[],
-      $8::integer[], $9::integer[], $10::bytea[], $11::integer[], $12::integer[], $13::bytea[], $14::bytea[], $15::bytea)`,
+    // With their types: another function of the name, with others, must not be taken for it.
+    text: `SELECT ${names.commit}($1::bigint, $2::bigint, $3::bytea, $4::bigint, $5::bytea[], $6::"char"[], $7::bigint[],
+      $8::integer[], $9::integer[], $10::bytea)`,
     values: [
       versionColumn(commit.id),
       writer,
-      byteaArray(locks.map(({ key }) => key)),
-      plainArray(locks.map(({ exclusive }) => exclusive)),
-      byteaArray(compared.map(({ key }) => Buffer.from(key))),
-      plainArray(compared.map(({ version }) => versionColumn(version))),
-      byteaArray(creates.map(({ key }) => key)),
-      part(packed.offsets, 0, count),
-      part(packed.lengths, 0, count),
-      byteaArray(puts.map(({ key }) => key)),
-      part(packed.offsets, count, end),
-      part(packed.lengths, count, end),
-      byteaArray(removes),
-      byteaArray([...told, ...removes]),
+      Buffer.from(key),
+      versionColumn(version),
+      byteaArray(rows.map((row) => row.key)),
+      plainArray(rows.map(({ kind }) => kind)),
+      plainArray(rows.map((row) => row.version)),
+      plainArray(packed.offsets),
+      plainArray(packed.lengths),
       packed.bytes,
     ],
   }
 }
 
-/** Every row that may exist and that the commit depends on, each once, in key order. Created ones must not exist. */
-function locksOf(commit: Commit): { key: Buffer; exclusive: boolean }[] {
-  const exclusive = new Map<string, boolean>()
-  for (const { key } of commit.checks) exclusive.set(key, false)
-  for (const { key } of commit.put ?? []) exclusive.set(key, true)
-  for (const key of commit.remove ?? []) exclusive.set(key, true)
-  return [...exclusive].map(([key, written]) => ({ key: Buffer.from(key), exclusive: written })).sort(byKey)
+const nothing = Buffer.alloc(0)
+/** No row has it. */
+const never = '-1'
+
+/** Every row that the commit depends on or writes, each once, in key order. */
+function rowsOf(commit: Commit): WrittenRow[] {
+  const versions = new Map<string, string>()
+  for (const { key, version } of commit.checks) {
+    const column = versionColumn(version)
+    versions.set(key, (versions.get(key) ?? column) === column ? column : never)
+  }
+  const rows: WrittenRow[] = []
+  const add = (name: string, kind: Kind, value: Uint8Array = nothing) => {
+    rows.push({ key: Buffer.from(name), kind, version: versions.get(name) ?? null, value })
+    versions.delete(name)
+  }
+  for (const { key, value } of commit.create ?? []) add(key, 'c', value)
+  for (const { key, value } of commit.put ?? []) add(key, 'p', value)
+  for (const key of commit.remove ?? []) add(key, 'r')
+  for (const key of [...versions.keys()]) add(key, 's')
+  return rows.sort((a, b) => Buffer.compare(a.key, b.key))
 }
 
 /** Whether a commit can be seen: by one of its rows (an empty array: it wrote none), or by its notice from a horizon on. */

@@ -13,5 +13,5 @@ it('the text of the commit function is the one that bears its name', () => {
     createHash('sha256')
       .update(text ?? '')
       .digest('hex'),
-  ]).toEqual(['"coffer_rows_commit_2"', 1, '50c0307fb926c3b3fb9d81c69206b9768c997f1cea06024e9ddb64d3eabf7caa'])
+  ]).toEqual(['"coffer_rows_commit_3"', 1, '49bd17624e1623cb1c9d3ccc5b3b8778c55af00eb8d1984bc5685c74766c40c6'])
 })

@@ -1,7 +1,7 @@
 /** The number of the tables' form: a newer one is refused. */
 export const tableFormat = 1
 /** Of the commit function: raised with each change of its text. An older program beside this one goes on with its own. */
-export const commitNumber = 2
+export const commitNumber = 3
 
 export interface Names {
   readonly rows: string
