@@ -226,7 +226,7 @@ function encodeQuery(query: Query): string {
   return pairs.length > 0 ? `?${pairs.join('&')}` : ''
 }
 
-function readResponse(answer: TransportResponse): VaultResponse {
+export function readResponse(answer: TransportResponse): VaultResponse {
   const { status, body, headers } = answer
   const document = parseBody(body)
   if (document === undefined) return { status, body, headers }

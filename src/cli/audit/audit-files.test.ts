@@ -158,7 +158,14 @@ describe('audit query', () => {
       '-until=0s',
       '-request-id=r',
     ]
-    const more = ['-client-address=1.2.3.4', '-request-namespace=team/', '-denied', '-type=all', 'a.log']
+    const more = [
+      '-client-address=1.2.3.4',
+      '-request-namespace=team/',
+      '-denied',
+      '-revocations',
+      '-type=all',
+      'a.log',
+    ]
     const { terms } = await query([...argv, ...more])
     expect(terms).toEqual({
       entity: 'e',
@@ -171,6 +178,7 @@ describe('audit query', () => {
       clientAddress: '1.2.3.4',
       namespace: 'team/',
       denied: true,
+      revocations: true,
     })
   })
 

@@ -58,6 +58,7 @@ export interface QueryTerms {
   readonly clientAddress?: string
   readonly namespace?: string
   readonly denied?: boolean
+  readonly revocations?: boolean
   readonly hashes?: readonly string[]
 }
 

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { parseVaultDuration } from '../../lib/duration.ts'
 import { text } from '../../sdk/envelope.ts'
 import { type Command, type CommandCall, Failure, failing } from '../command.ts'
+import { printable } from '../output/printable.ts'
 import { connectionFlags, formatFlag } from '../session.ts'
 import type { QueryMatch, QueryTerms } from './local-audit.ts'
 import { localAuditOf, progressOf, unreadable } from './progress.ts'
@@ -16,6 +17,10 @@ export const auditQuery: Command = {
     {
       says: 'Who read below a path in the last day',
       run: 'audit query -path=secret/data/app -operation=read -since=24h audit.log',
+    },
+    {
+      says: 'What was revoked or removed since a snapshot was taken',
+      run: 'audit query -revocations -since=2026-01-31T12:00:00Z /var/log/coffer/audit.log*',
     },
     { says: 'What a token did', run: 'audit query -hash=hvs.… /var/log/coffer/audit.log*' },
   ],
@@ -32,6 +37,10 @@ export const auditQuery: Command = {
     'client-address': { kind: 'text', about: 'Address of the client.' },
     'request-namespace': { kind: 'text', about: 'Path of the namespace, with its trailing slash.' },
     denied: { kind: 'bool', about: 'Only what was refused for lack of permission.' },
+    revocations: {
+      kind: 'bool',
+      about: 'Only what was taken away: tokens, leases, mounts, policies, identities, users, roles, certificates.',
+    },
     type: { kind: 'text', about: 'request, response or all. Default response.' },
     hash: {
       kind: 'list',
@@ -72,6 +81,7 @@ async function termsOf(call: CommandCall): Promise<QueryTerms> {
     ...given,
     ...typeOf(flags.text('type') ?? 'response'),
     denied: flags.on('denied'),
+    revocations: flags.on('revocations'),
     ...(hashes.length > 0 ? { hashes } : {}),
   }
 }
@@ -130,7 +140,6 @@ function rowOf({ time, operation, displayName, entity, clientAddress, path, erro
   return `${row(time, operation, who, clientAddress, path)}    ${requestId}${end}`
 }
 
-/** A control character in a path must not reach the terminal. */
 function row(time: string, operation: string, who: string, client: string, path: string): string {
   const cells = [
     time.padEnd(widths.time),
@@ -139,5 +148,5 @@ function row(time: string, operation: string, who: string, client: string, path:
     client.padEnd(widths.client),
     path,
   ]
-  return cells.join('  ').replace(/[\x00-\x1f\x7f-\x9f]/g, '?')
+  return printable(cells.join('  '))
 }

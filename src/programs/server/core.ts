@@ -17,6 +17,7 @@ import type { NodeAudits } from '../../server/faces/sys/audit/node-audits.ts'
 import type { EventHub } from '../../server/faces/sys/events/event-hub.ts'
 import { type ConfiguredSeals, NodeSeal } from '../../server/faces/sys/seal/node-seal.ts'
 import type { SealControl } from '../../server/faces/sys/seal/seal-control.ts'
+import { countFields, whereToLook } from '../../server/faces/sys/snapshots/undone-told.ts'
 import type { CorsRules } from '../../server/http/cors.ts'
 import { envelope } from '../../server/http/envelope.ts'
 import { createHandler, type Handler } from '../../server/http/handler.ts'
@@ -230,7 +231,7 @@ async function tellRestored(barrier: Barrier, log: Logger): Promise<void> {
   const mark = await readMark(barrier)
   if (!mark) return
   const { undone, ...when } = mark
-  const ended = undone ? { tokensAlive: undone.tokens, leasesAlive: undone.leases } : {}
+  const ended = undone ? countFields(undone) : { notKnown: whereToLook(mark.takenAt) }
   log.warn('this storage was restored: what was revoked after the snapshot is valid again, revoke it once more', {
     ...when,
     ...ended,

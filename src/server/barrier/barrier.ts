@@ -1,5 +1,4 @@
 /** The only holder of storage keys: encrypts what goes into storage and hands out plaintext views of it while unsealed. */
-import { timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { RandomBytes } from '../../lib/random.ts'
@@ -220,12 +219,7 @@ export class Barrier implements Rows {
 
   /** Whether this is the recovery key; false where there is none. */
   isRecoveryKey(key: Uint8Array): boolean {
-    const known = this.#keys().open.keyring.recoveryKey?.export()
-    try {
-      return known !== undefined && known.length === key.length && timingSafeEqual(known, key)
-    } finally {
-      known?.fill(0)
-    }
+    return this.#keys().open.keyring.isRecoveryKey(key)
   }
 
   /** The active term, as storage has it. */
@@ -323,8 +317,13 @@ export class Barrier implements Rows {
   }
 
   /** Throws DamagedRow, or UnknownTerm for what another cluster sealed. */
-  async openApart(name: string, sealed: Uint8Array): Promise<Uint8Array> {
-    const open = () => this.#keys().cipher.open(`apart/${name}`, { value: sealed, version: noVersion })
+  openApart(name: string, sealed: Uint8Array): Promise<Uint8Array> {
+    return this.openRow(`apart/${name}`, { value: sealed, version: noVersion })
+  }
+
+  /** Decrypts a row that came from somewhere else than this storage: a snapshot. Throws DamagedRow, NewerRow or UnknownTerm. */
+  async openRow(key: string, row: Stored): Promise<Uint8Array> {
+    const open = () => this.#keys().cipher.open(key, row)
     try {
       return open()
     } catch (error) {

@@ -1,4 +1,4 @@
-import { createSecretKey, type KeyObject } from 'node:crypto'
+import { createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { parseJson } from '../../lib/json/parse.ts'
 import { stringifyJson } from '../../lib/json/stringify.ts'
 import type { Json, JsonObject } from '../../lib/json/value.ts'
@@ -62,6 +62,15 @@ export class Keyring implements TermKeys {
   changed(more: Partial<Omit<KeyringState, 'terms'>>): Keyring {
     const plainDigests = { ...this.plainDigests, ...more.plainDigests }
     return new Keyring({ ...this.#state, ...more, plainDigests })
+  }
+
+  isRecoveryKey(key: Uint8Array): boolean {
+    const known = this.recoveryKey?.export()
+    try {
+      return known !== undefined && known.length === key.length && timingSafeEqual(known, key)
+    } finally {
+      known?.fill(0)
+    }
   }
 
   withRecovery(recoveryKey: KeyObject | undefined): Keyring {

@@ -9,8 +9,8 @@ export interface RestoredMark {
   readonly snapshot: string
   readonly takenAt: string
   readonly restoredAt: string
-  /** What had ended and lives again; absent: another cluster's, of which nothing is known. */
-  readonly undone?: { readonly tokens: number; readonly leases: number }
+  /** How many of each kind had ended and live again; absent: the storage that was replaced could not be compared. */
+  readonly undone?: Readonly<Record<string, number>>
 }
 
 /** Written without keys, so anybody who writes the storage may have: only for people to read. */
@@ -24,18 +24,23 @@ export async function readMark(rows: Pick<Rows, 'read'>): Promise<RestoredMark |
   try {
     const { mark }: { mark?: Partial<RestoredMark> } = JSON.parse(Buffer.from(row.value).toString())
     if (typeof mark?.snapshot !== 'string') return undefined
-    const { tokens, leases } = mark.undone ?? {}
+    const { undone } = mark
     return {
       snapshot: mark.snapshot,
       takenAt: String(mark.takenAt),
       restoredAt: String(mark.restoredAt),
-      ...(typeof tokens === 'number' && typeof leases === 'number' ? { undone: { tokens, leases } } : {}),
+      ...(undone ? { undone: countsIn(undone) } : {}),
     }
   } catch {
     // Sealed by hand since: encrypted.
     return undefined
   }
 }
+
+const countsIn = (undone: object): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    Object.entries(undone).filter(([kind, count]) => /^[a-z_]{1,40}$/.test(kind) && Number.isSafeInteger(count)),
+  )
 
 /**
  * The rows of a snapshot without those about nodes of its time, the mark that makes every node forget the keys of the storage

@@ -1,5 +1,10 @@
 import { open } from 'node:fs/promises'
+import type { Json } from '../../../lib/json/value.ts'
+import { readResponse } from '../../../sdk/client.ts'
+import { type Envelope, integer, isObject, texts } from '../../../sdk/envelope.ts'
+import type { TransferResponse } from '../../../sdk/transport.ts'
 import { type Command, type CommandCall, Failure, failing } from '../../command.ts'
+import { printable } from '../../output/printable.ts'
 import { line } from '../../output/secret.ts'
 import { connectionFlags } from '../../session.ts'
 import { withProgress } from './progress.ts'
@@ -27,27 +32,66 @@ async function restore(call: CommandCall): Promise<number> {
   const input = await open(file).catch((cause: unknown) => {
     throw new Failure(1, `Error opening the snapshot: ${cause instanceof Error ? cause.message : 'unknown reason'}`)
   })
-  let undone: string | undefined
+  let answer: Envelope | undefined
   try {
     const path = call.flags.on('force') ? 'sys/storage/raft/snapshot-force' : 'sys/storage/raft/snapshot'
     const bytes = withProgress(call.context, input.createReadStream({ autoClose: false }), 'sent')
     const source = Object.assign(bytes, { file })
     const asked = call.session.client().transfer({ method: 'POST', path, source, signal: call.context.signal })
-    const { headers } = await failing('Error installing the snapshot', asked)
-    undone = headers['x-coffer-undone']
+    answer = await failing(
+      'The snapshot is restored, but not all of the answer came',
+      envelopeIn(await failing('Error installing the snapshot', asked)),
+    )
   } finally {
     await input.close()
   }
   line(
     call,
-    `Success! The snapshot is restored and the server is sealed: unseal it with the keys of the time when it was taken.\nTokens and leases that were revoked since then are valid again: revoke them once more.${countsOf(undone)}`,
+    'Success! The snapshot is restored and the server is sealed: unseal it with the keys of the time when it was taken.',
   )
+  for (const text of told(answer)) line(call, text)
   return 0
 }
 
-/** A server that can tell says "tokens=3, leases=1". */
-function countsOf(undone: string | undefined): string {
-  const found = /^tokens=(\d{1,15}), leases=(\d{1,15})$/.exec(undone ?? '')
-  if (!found) return ''
-  return `\nOf what the snapshot holds, ${found[1]} tokens and ${found[2]} leases had been revoked or had ended since.`
+async function envelopeIn({ status, headers, body }: TransferResponse): Promise<Envelope | undefined> {
+  const parts: Uint8Array[] = []
+  for await (const part of body) parts.push(part)
+  return readResponse({ status, headers, body: Buffer.concat(parts).toString() }).envelope
+}
+
+const general = 'What was revoked since then is valid again: revoke it once more.'
+
+/** A server that could compare says what it undid; others, Vault among them, answer nothing. */
+function told(answer: Envelope | undefined): string[] {
+  const undone = answer?.data?.['undone']
+  if (!isObject(undone)) return [general, ...(answer?.warnings ?? []).map(printable)]
+  return [
+    'What had been revoked, removed or changed since then is as it was; revoke it once more:',
+    ...Object.entries(undone).flatMap(([kind, found]) => ['', ...listOf(kind, found)]),
+  ]
+}
+
+const heads: ReadonlyMap<string, string> = new Map([
+  ['tokens', 'tokens, by accessor'],
+  ['leases', 'leases'],
+  ['mounts', 'mounts'],
+  ['auth_rows', 'auth methods with users, roles or secret IDs (rows) again'],
+  ['namespaces', 'namespaces'],
+  ['policies', 'policies'],
+  ['changed_policies', 'policies with other contents'],
+  ['token_roles', 'token roles'],
+  ['entities', 'entities, by id'],
+  ['entity_aliases', 'entity aliases, by id'],
+  ['groups', 'groups, by id'],
+  ['changed_groups', 'groups with other members or policies, by id'],
+])
+
+function listOf(kind: string, found: Json | undefined): string[] {
+  if (!isObject(found)) return []
+  const unnamed = integer(found['unnamed'])
+  return [
+    `${integer(found['count'])} ${heads.get(kind) ?? printable(kind)}`,
+    ...texts(found['named']).map((name) => `    ${printable(name)}`),
+    ...(unnamed > 0 ? [`    … and ${unnamed} more`] : []),
+  ]
 }

@@ -33,7 +33,6 @@ interface World {
   readonly body?: AsyncIterable<Uint8Array>
   readonly inspect?: LocalSnapshot['inspect']
   readonly terminal?: boolean
-  readonly headers?: Readonly<Record<string, string>>
 }
 
 async function run(argv: string[], world: World = {}) {
@@ -60,7 +59,7 @@ async function run(argv: string[], world: World = {}) {
           await clock.advance(1500)
         }
         asked.push({ ...request, sent })
-        return { status: world.status ?? 200, headers: world.headers ?? {}, body: world.body ?? bytes('snapshot') }
+        return { status: world.status ?? 200, headers: {}, body: world.body ?? bytes('snapshot') }
       },
     }),
   })
@@ -101,19 +100,42 @@ describe.each(['operator snapshot', 'operator raft snapshot'])('%s', (group) => 
     ] as const) {
       const { status, out, asked } = await run([...words, 'restore', ...flags, file], { status: 204, body: bytes('') })
       expect(status).toBe(0)
-      expect(out).toContain('revoked since then are valid again')
+      expect(out).toContain('revoked since then is valid again')
       expect(asked[0]).toMatchObject({ method: 'POST', path, sent: 'snapshot' })
     }
   })
 
-  it('restore says how much came alive, when the server can tell', async () => {
+  it('restore names what lives again, when the server can tell', async () => {
     const file = join(folder, 'a.snap')
     writeFileSync(file, 'snapshot')
-    const told = async (header: string) =>
-      (await run([...words, 'restore', file], { status: 204, body: bytes(''), headers: { 'x-coffer-undone': header } }))
-        .out
-    expect(await told('tokens=3, leases=1')).toContain('3 tokens and 1 leases had been revoked or had ended since')
-    expect(await told('tokens=\u001b[2J')).not.toContain('had been revoked')
+    const told = async (data: unknown, warnings: readonly string[] = []) =>
+      run([...words, 'restore', file], { body: bytes(JSON.stringify({ data, warnings })) })
+    const undone = {
+      tokens: { count: 3, named: ['accessor-1', 'accessor-2'], unnamed: 1 },
+      mounts: { count: 1, named: ['kv\u001b[2J/'], unnamed: 0 },
+      later: { count: 1, named: ['x'], unnamed: 0 },
+    }
+    const { status, out } = await told({ undone }, ['3 tokens'])
+    expect(status).toBe(0)
+    expect(out).toMatch(
+      /^Success! .*\nWhat had been revoked, .*:\n\n3 tokens, by accessor\n {4}accessor-1\n {4}accessor-2\n/,
+    )
+    expect(out).toContain('    … and 1 more\n\n1 mounts\n    kv?[2J/\n\n1 later\n    x\n')
+    const lost = await told({ undone: null }, ['is not known:\u001b look into the audit files'])
+    expect(lost.out).toContain('revoked since then is valid again')
+    expect(lost.out).toContain('is not known:? look into the audit files\n')
+  })
+
+  it('restore says that it happened when the answer is cut', async () => {
+    const file = join(folder, 'a.snap')
+    writeFileSync(file, 'snapshot')
+    const cut = (async function* () {
+      yield Buffer.from('{"data":')
+      throw new Error('connection reset')
+    })()
+    const { status, err } = await run([...words, 'restore', file], { body: cut })
+    expect(status).not.toBe(0)
+    expect(err).toContain('The snapshot is restored, but not all of the answer came')
   })
 
   it('inspect shows what the file says, in all formats', async () => {

@@ -87,3 +87,44 @@ describe('a query finds', () => {
     expect(await found({ path: `${'*a'.repeat(50)}*b` }, [lineOf({ id: '1', path })])).toBe('')
   })
 })
+
+describe('a search for revocations', () => {
+  it.each([
+    ['update', 'auth/token/revoke'],
+    ['update', 'auth/token/revoke-self'],
+    ['update', 'auth/token/revoke-accessor'],
+    ['update', 'sys/leases/revoke'],
+    ['update', 'sys/leases/revoke-prefix/database/'],
+    ['update', 'sys/revoke/database/creds/r/x'],
+    ['delete', 'sys/mounts/kv'],
+    ['delete', 'sys/auth/userpass'],
+    ['delete', 'sys/policies/acl/p'],
+    ['update', 'sys/policy/p'],
+    ['delete', 'sys/namespaces/team'],
+    ['update', 'sys/namespaces/api-lock/lock/team'],
+    ['delete', 'identity/entity/id/e'],
+    ['update', 'identity/group/id/g'],
+    ['update', 'identity/entity/batch-delete'],
+    ['delete', 'auth/userpass/users/bob'],
+    ['update', 'auth/approle/role/r/secret-id/destroy'],
+    ['update', 'pki/revoke'],
+  ])('finds %s of %s when it was done', async (operation, path) => {
+    const lines = [
+      lineOf({ id: '1', operation, path }),
+      lineOf({ id: '2', operation, path, error: 'permission denied', allowed: false }),
+      lineOf({ id: '3', operation: 'read', path }),
+    ]
+    expect(await found({ revocations: true }, lines)).toBe('1')
+  })
+
+  it.each([
+    ['delete', 'secret/data/app'],
+    ['update', 'auth/userpass/login/bob'],
+    ['update', 'auth/token/renew-self'],
+    ['create', 'sys/policies/acl/new'],
+    ['update', 'sys/leases/renew'],
+    ['update', 'sys/mounts/kv'],
+  ])('leaves %s of %s out', async (operation, path) => {
+    expect(await found({ revocations: true }, [lineOf({ id: '1', operation, path })])).toBe('')
+  })
+})

@@ -1,6 +1,7 @@
 /** Finds lines in audit files. Streams: what is kept does not grow with the files. */
 import { type AuditFile, auditLines } from './audit-file.ts'
 import { parseObject, withoutPrefix } from './audit-line.ts'
+import { isRevocation } from './revocations.ts'
 
 /** All that are given must fit. */
 export interface AuditQuery {
@@ -18,6 +19,8 @@ export interface AuditQuery {
   readonly namespace?: string
   /** Refused for lack of permission. */
   readonly denied?: boolean
+  /** What took something from somebody, and was done. */
+  readonly revocations?: boolean
   /** Any of these texts (`hmac-sha256:…`) anywhere in the line. */
   readonly hashes?: readonly string[]
 }
@@ -85,7 +88,8 @@ function matcher(query: AuditQuery): (match: AuditMatch & { denied: boolean; nam
       (path === undefined || path(match.path)) &&
       (query.since === undefined || at >= query.since) &&
       (query.until === undefined || at <= query.until) &&
-      (query.denied !== true || match.denied)
+      (query.denied !== true || match.denied) &&
+      (query.revocations !== true || (match.error === '' && isRevocation(match.operation, match.path)))
     )
   }
 }

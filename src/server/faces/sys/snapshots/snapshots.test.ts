@@ -3,12 +3,13 @@ import { readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Stored } from '../../../contracts/storage.ts'
+import { StorageDown, type Stored } from '../../../contracts/storage.ts'
 import { TestServer } from '../../../pipeline/test-server.ts'
 import { crashing } from '../../../storage/test-crashing.ts'
 
 const path = '/v1/sys/storage/raft/snapshot'
 const force = `${path}-force`
+const inTeam = { 'X-Vault-Namespace': 'team' }
 
 async function binary(server: TestServer, method: string, target: string, body?: Uint8Array, token = server.root) {
   const answer = await server.core.handler({
@@ -182,23 +183,72 @@ describe('a restore', () => {
     }
   })
 
-  it('undoes later revocations, and leases of its time end when they are due', async () => {
+  it('undoes later revocations and names them, and leases of its time end when they are due', async () => {
+    await server.call('POST', 'sys/audit/t', { type: 'test' })
+    await server.call('POST', 'sys/namespaces/team')
+    await server.call(
+      'POST',
+      'sys/policies/acl/p',
+      { policy: 'path "x" { capabilities = ["read"] }' },
+      undefined,
+      inTeam,
+    )
+    await server.call('POST', 'sys/mounts/gone', { type: 'test' })
     const token = await server.token(['root'], { ttl: '1h' })
-    await server.call('GET', 'test/creds/db', undefined, token)
+    const { accessor } = (await server.call('GET', 'auth/token/lookup-self', undefined, token)).body.data
+    const { lease_id: lease } = (await server.call('GET', 'test/creds/db', undefined, token)).body
     expect(server.world.alive).toContain('db')
     const taken = (await binary(server, 'GET', path)).bytes
     await server.call('POST', 'auth/token/revoke', { token })
+    await server.call('DELETE', 'sys/policies/acl/p', undefined, undefined, inTeam)
+    await server.call('DELETE', 'sys/mounts/gone')
     expect((await server.call('GET', 'test/row/a', undefined, token)).status).toBe(403)
     const answer = await binary(server, 'PUT', path, taken)
-    expect(answer.status).toBe(204)
+    expect(answer.status).toBe(200)
+    const { data, warnings } = JSON.parse(answer.bytes.toString())
+    const one = (name: string) => ({ count: 1, named: [name], unnamed: 0 })
     // The token, and what was lent to it.
-    expect(answer.headers['X-Coffer-Undone']).toBe('tokens=1, leases=1')
+    const undone = { tokens: one(accessor), leases: one(lease), mounts: one('gone/'), policies: one('team/p') }
+    expect(data).toEqual({ snapshot: expect.any(String), taken_at: expect.any(String), undone })
+    expect(warnings).toEqual([
+      expect.stringMatching(/^1 tokens .* in "undone"$/),
+      expect.stringMatching(/^1 leases .* in "undone"$/),
+      expect.stringMatching(/^1 mounts .*: gone\/$/),
+      expect.stringMatching(/^1 policies .*: team\/p$/),
+    ])
+    // The audit hashes it, as everywhere.
+    expect(JSON.stringify(server.device.lines)).not.toContain(accessor)
+    expect(answer.bytes.toString()).not.toContain(token)
     await server.core.seal.close()
     await server.call('PUT', 'sys/unseal', { key: server.key }, '')
     expect((await server.call('GET', 'test/row/a', undefined, token)).status).toBe(200)
     server.world.revoked.length = 0
     for (let i = 0; i < 100 && server.world.revoked.length === 0; i += 1) await server.clock.advance(60_000)
     expect(server.world.revoked).toEqual(['db'])
+  })
+
+  it('names what it undoes though the keys were rotated before and after the snapshot', async () => {
+    await server.call('POST', 'sys/rotate')
+    const token = await server.token(['root'])
+    const taken = (await binary(server, 'GET', path)).bytes
+    await server.call('POST', 'sys/rotate')
+    await server.call('POST', 'auth/token/revoke', { token })
+    const { data } = JSON.parse((await binary(server, 'POST', path, taken)).bytes.toString())
+    expect(data.undone).toMatchObject({ tokens: { count: 1, named: [expect.any(String)] } })
+  })
+
+  it('of a storage that can not be compared happens all the same, and says so', async () => {
+    const list = server.backend.list.bind(server.backend)
+    server.backend.list = (prefix, page) =>
+      prefix === 'ns/' ? Promise.reject(new StorageDown('a damaged page')) : list(prefix, page)
+    const answer = await binary(server, 'POST', path, snapshot)
+    expect(answer.status).toBe(200)
+    expect(JSON.parse(answer.bytes.toString())).toMatchObject({
+      data: { undone: null },
+      warnings: [expect.stringContaining('is not known')],
+    })
+    await server.core.seal.close()
+    expect(await settled(server)).toBe(true)
   })
 
   it('of a snapshot from before a rotation of the keys works', async () => {
@@ -223,7 +273,12 @@ describe('a restore', () => {
       ],
     })
     expect(await rowsOf(server)).toEqual(before)
-    expect((await binary(server, 'POST', force, foreign)).status).toBe(204)
+    const forced = await binary(server, 'POST', force, foreign)
+    expect(forced.status).toBe(200)
+    expect(JSON.parse(forced.bytes.toString())).toMatchObject({
+      data: { undone: null },
+      warnings: [expect.stringContaining('is not known: look into the audit files')],
+    })
     await server.core.seal.close()
     expect((await server.call('PUT', 'sys/unseal', { key: server.key }, '')).status).toBe(400)
     expect((await server.call('PUT', 'sys/unseal', { key: theirs.key }, '')).body.sealed).toBe(false)
@@ -262,6 +317,13 @@ describe('a restore of what is no whole snapshot changes nothing', () => {
     const copy = Buffer.from(bytes)
     copy[at] = (copy[at] ?? 0) ^ 0x40
     return copy
+  }
+  const unzipped = (bytes: Buffer): Buffer | undefined => {
+    try {
+      return gunzipSync(bytes)
+    } catch {
+      return undefined
+    }
   }
   const meta = (more: object) => (body: Buffer) => Buffer.from(JSON.stringify({ ...JSON.parse(String(body)), ...more }))
   const cases: readonly [string, () => Buffer, string | RegExp][] = [
@@ -360,8 +422,12 @@ describe('a restore of what is no whole snapshot changes nothing', () => {
 
   it('with any one byte flipped it is refused, or is the same', async () => {
     const before = await rowsOf(server)
+    const whole = gunzipSync(snapshot)
     for (let at = 10; at < snapshot.length; at += 97) {
-      const { status, errors } = await binary(server, 'POST', path, flip(snapshot, at))
+      const flipped = flip(snapshot, at)
+      // Some bits between two blocks of gzip mean nothing.
+      if (unzipped(flipped)?.equals(whole)) continue
+      const { status, errors } = await binary(server, 'POST', path, flipped)
       expect([at, status, errors.length]).toEqual([at, 400, 1])
     }
     expect(await rowsOf(server)).toEqual(before)

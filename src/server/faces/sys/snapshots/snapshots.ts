@@ -8,7 +8,8 @@ import { Spool } from '../../../snapshots/spool.ts'
 import type { SealControl } from '../seal/seal-control.ts'
 import { scheduleStatusRoute } from './schedule-status.ts'
 import { sumsName, type TakingOptions, takeNow } from './take-now.ts'
-import { countUndone, type Undone } from './undone.ts'
+import { findUndone, type Undone } from './undone.ts'
+import { countFields, countsOf, nameFields, undoneJson, warningsOf } from './undone-told.ts'
 
 export interface SnapshotRoutesOptions extends TakingOptions {
   readonly seal: SealControl
@@ -56,7 +57,6 @@ async function take(options: SnapshotRoutesOptions, call: Call): Promise<Reply> 
 async function restore(options: SnapshotRoutesOptions, call: Call, force: boolean): Promise<Reply> {
   const { allRows: barrier, seal, log, maxValueBytes } = options
   const spool = await Spool.open(options.spoolPlace, uuid(options.random))
-  let said: Readonly<Record<string, string>> = {}
   try {
     const source = call.body ?? noBody()
     const opened = await openSnapshot({ source, spool, maxValueBytes, keep: essentialRows })
@@ -64,9 +64,10 @@ async function restore(options: SnapshotRoutesOptions, call: Call, force: boolea
     if (!force) await checkOurs(options, opened)
     call.signal.throwIfAborted()
     const { ID: snapshot, TakenAt: takenAt, Rows: rows } = opened.meta
-    const undone = await undoneOf(options, opened)
+    const undone = await undoneBy(options, opened)
+    const counts = undone && countsOf(undone)
     const restoredAt = new Date(options.clock.now()).toISOString()
-    const mark = { snapshot, takenAt, restoredAt, ...(undone ? { undone } : {}) }
+    const mark = { snapshot, takenAt, restoredAt, ...(counts ? { undone: counts } : {}) }
     await barrier.replaceAll(opened.rows(), opened.bytes + opened.meta.Rows * rowCost, mark)
     log.warn(
       'storage restored from a snapshot: what was written or revoked since it was taken is as it was then. The server is sealed: unseal it with the keys of that time',
@@ -75,25 +76,35 @@ async function restore(options: SnapshotRoutesOptions, call: Call, force: boolea
         taken: takenAt,
         rows,
         force,
-        ...(undone ? { tokensAlive: undone.tokens, leasesAlive: undone.leases } : {}),
+        ...countFields(counts ?? {}),
+        ...(undone ? nameFields(undone) : {}),
       },
     )
-    said = undone ? { 'X-Coffer-Undone': `tokens=${undone.tokens}, leases=${undone.leases}` } : {}
+    // Waits for this request's own answer, so it is not waited for here.
+    void seal.close()
+    if (undone?.size === 0) return { kind: 'none' }
+    const data = { snapshot, taken_at: takenAt, undone: undoneJson(undone) }
+    return { kind: 'data', data, warnings: warningsOf(undone, takenAt) }
   } finally {
     await spool.close()
   }
-  // Waits for this request's own answer, so it is not waited for here.
-  void seal.close()
-  return { kind: 'none', headers: said }
 }
 
-/** Of another cluster's snapshot nothing is comparable. */
-async function undoneOf(
-  { allRows, seal }: SnapshotRoutesOptions,
+/** Of another cluster's snapshot nothing is comparable; a storage that is damaged may be why it is replaced. */
+async function undoneBy(
+  { allRows, seal, log }: SnapshotRoutesOptions,
   { meta, rows }: OpenedSnapshot,
 ): Promise<Undone | undefined> {
   const { cluster } = await seal.status()
-  return cluster !== undefined && meta.ClusterID === cluster.id ? countUndone(allRows, rows()) : undefined
+  if (cluster === undefined || meta.ClusterID !== cluster.id) return undefined
+  try {
+    return await findUndone(allRows, rows())
+  } catch (error) {
+    log.warn('what the restore undoes is not known: the storage can not be compared with the snapshot', {
+      reason: error instanceof Error ? error.message : 'unknown reason',
+    })
+    return undefined
+  }
 }
 
 /** What a storage keeps beside key and value, about. */

@@ -2,35 +2,260 @@ import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../../lib/fake-clock.ts'
 import { systemRandom } from '../../../../lib/random.ts'
 import { commitId } from '../../../contracts/commit.ts'
+import type { Stored } from '../../../contracts/storage.ts'
 import { openMemory } from '../../../storage/memory/memory.ts'
-import { countUndone } from './undone.ts'
+import { findUndone, maxNamed } from './undone.ts'
+import { countFields, countsOf, nameFields, undoneJson, warningsOf } from './undone-told.ts'
 
-const names = (folder: string, from: number, to: number) =>
-  Array.from({ length: to - from }, (_, i) => `${folder}${String(from + i).padStart(6, '0')}`)
+const now = 1_800_000_000_000
+const version = commitId(systemRandom)
+type Content = Readonly<Record<string, unknown>>
 
-const tokens = 'ns/root/tokens/id/'
-const leases = 'ns/root/leases/at/'
+const folder = 'ns/root/tokens/id/'
+const number = (i: number) => String(i).padStart(6, '0')
+const token = (accessor: string, expiresAt = 0): Content => ({
+  format: 1,
+  ...{
+    accessor,
+    expiresAt,
+    namespace: 'root',
+    path: 'auth/token/create',
+    displayName: 'token',
+    entityId: '',
+    mount: 'm',
+  },
+  ...{ numUses: 0, createdAt: 1, creationTtlMs: 0, explicitMaxTtlMs: 0, periodMs: 0, renewedAt: 0 },
+  ...{
+    ancestors: [],
+    policies: [],
+    boundCidrs: [],
+    type: 'service',
+    renewable: true,
+    meta: null,
+    noDefaultPolicy: false,
+  },
+})
+const tokens = (from: number, to: number): [string, Content][] =>
+  Array.from({ length: to - from }, (_, i) => [folder + number(from + i), token(`accessor-${from + i}`)])
+const lease = (id: string, expiresAt: number): [string, Content] => [
+  `ns/root/leases/id/${id}`,
+  {
+    format: 1,
+    ...{ id, expiresAt, path: 'database/creds/r', mount: 'm', handler: 'h', state: {}, token: '', status: 'active' },
+    ...{ issuedAt: 1, dueAt: 0, ttlMs: 1, maxTtlMs: 0, renewable: true, renewedAt: null, attempts: 0 },
+  },
+]
+const mount = (namespace: string, uuid: string, path: string, more: Content = {}): [string, Content] => [
+  `ns/${namespace}/mounts/${uuid}`,
+  {
+    format: 1,
+    ...{ path, uuid, class: path.startsWith('auth/') ? 'auth' : 'secret', type: 't', description: '', accessor: 'a' },
+    ...{ local: false, sealWrap: false, options: null, config: {}, ...more },
+  },
+]
+const entity = (id: string, more: Content = {}): [string, Content] => [
+  `ns/root/identity/entity/${id}`,
+  {
+    format: 1,
+    ...{ id, name: id, policies: ['p'], metadata: {}, disabled: false, aliases: [], mergedIds: [] },
+    ...{ createdAt: 1, updatedAt: 1, ...more },
+  },
+]
 
-async function storage(keys: readonly string[]) {
-  const backend = openMemory({ clock: new FakeClock(), random: systemRandom })
-  await backend.replace(rowsOf(keys), 0)
-  return backend
+/** Rows of equal content have equal versions, as rows that nobody changed. */
+const rowsOf = (contents: Iterable<readonly [string, Content]>): (readonly [string, Stored])[] =>
+  [...contents]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, content]) => {
+      const value = Buffer.from(JSON.stringify(content))
+      const sum = value.reduce((total, byte) => (total * 31 + byte) % 0xffffff, 7)
+      return [key, { value, version: version.slice(0, 8) + sum.toString(16).padStart(6, '0') }]
+    })
+
+async function undone(
+  snapshot: Iterable<readonly [string, Content]>,
+  present: Iterable<readonly [string, Content]>,
+  damaged: readonly string[] = [],
+) {
+  const backend = openMemory({ clock: new FakeClock(now), random: systemRandom })
+  await backend.replace(rowsOf(present), 0)
+  const asked: number[] = []
+  const found = await findUndone(
+    {
+      list: (prefix, page) => backend.list(prefix, page),
+      now: () => backend.now(),
+      read: async (keys) => {
+        asked.push(keys.length)
+        if (keys.some(({ key }) => damaged.includes(key))) throw new Error('damaged')
+        return backend.read(keys)
+      },
+      openRow: async (key, row) => {
+        if (damaged.includes(key)) throw new Error('damaged')
+        return row.value
+      },
+    },
+    rowsOf(snapshot),
+  )
+  await backend.close()
+  return Object.assign(found, { asked })
 }
-
-const rowsOf = (keys: readonly string[]) =>
-  [...keys].sort().map((key) => [key, { value: Buffer.from('v'), version: commitId(systemRandom) }] as const)
 
 describe('what a restore undoes', () => {
   it('is what the snapshot has and the storage has not, over pages of both', async () => {
-    const present = [...names(tokens, 1000, 3500), ...names(leases, 0, 10), 'ns/root/tokens/idle']
-    const snapshot = [...names(tokens, 0, 2500), ...names(leases, 5, 12), 'ns/root/tokens/accessor/x', 'mnt/1/gone']
-    expect(await countUndone(await storage(present), rowsOf(snapshot))).toEqual({ tokens: 1000, leases: 2 })
+    const found = await undone(
+      [...tokens(0, 2500), ['mnt/1/gone', {}]],
+      [...tokens(990, 3500), ['ns/root/tokens/idle', {}]],
+    )
+    expect(undoneJson(found)).toEqual({
+      tokens: { count: 990, named: Array.from({ length: 990 }, (_, i) => `accessor-${i}`), unnamed: 0 },
+    })
   })
 
-  it('is everything where nothing is left, and nothing where nothing ended', async () => {
-    const all = [...names(tokens, 0, 2001), ...names(leases, 0, 3)]
-    expect(await countUndone(await storage([]), rowsOf(all))).toEqual({ tokens: 2001, leases: 3 })
-    expect(await countUndone(await storage(all), rowsOf(all))).toEqual({ tokens: 0, leases: 0 })
-    expect(await countUndone(await storage(all), [])).toEqual({ tokens: 0, leases: 0 })
+  it('names a thousand of a kind and counts the others', async () => {
+    const found = await undone(tokens(0, 2001), [])
+    expect(found.get('tokens')?.named).toHaveLength(maxNamed)
+    expect(undoneJson(found)).toMatchObject({ tokens: { count: 2001, unnamed: 1001 } })
+    const mounts = await undone(
+      Array.from({ length: 12 }, (_, i) => mount('root', number(i), `kv${i}/`)),
+      [],
+    )
+    expect(warningsOf(mounts, 't')).toEqual([expect.stringMatching(/^12 mounts .*: kv0\/, .*kv9\/, and 2 more$/)])
+  })
+
+  it('is nothing where nothing ended', async () => {
+    const all = [...tokens(0, 3), lease('a', now + 1), entity('e'), mount('root', 'u', 'kv/')]
+    expect((await undone(all, all)).size).toBe(0)
+    expect((await undone([], all)).size).toBe(0)
+  })
+
+  it('is not what would have ended by itself', async () => {
+    const found = await undone(
+      [
+        [`${folder}a`, token('past', now)],
+        [`${folder}b`, token('valid', now + 1)],
+        lease('past', now),
+        lease('valid', now + 1),
+        ['ns/root/policy/past', { text: '', expiresAt: now }],
+        ['ns/root/policy/valid', { text: '', expiresAt: now + 1 }],
+      ],
+      [],
+    )
+    expect([...found].map(([kind, { named }]) => [kind, named])).toEqual([
+      ['tokens', ['valid']],
+      ['leases', ['valid']],
+      ['policies', ['valid']],
+    ])
+  })
+
+  it('has mounts, policies and roles by their paths with those of their namespaces', async () => {
+    const team: [string, Content] = [
+      'core/namespaces/nsid01',
+      { format: 1, id: 'nsid01', uuid: 'x', path: 'team/', customMetadata: {} },
+    ]
+    const gone = [
+      mount('root', 'u1', 'kv/'),
+      mount('nsid01', 'u2', 'auth/userpass/'),
+      ['ns/nsid01/policy/a/b', { text: '' }],
+      ['ns/root/tokens/role/r', {}],
+    ] as const
+    const named = async (present: (readonly [string, Content])[]) =>
+      Object.fromEntries([...(await undone([...gone, team], present))].map(([kind, one]) => [kind, one.named]))
+    const below = { mounts: ['team/auth/userpass/', 'kv/'], policies: ['team/a/b'], token_roles: ['r'] }
+    expect(await named([team])).toEqual(below)
+    expect(await named([])).toEqual({ ...below, namespaces: ['team/'] })
+  })
+
+  it('has what was marked, locked, disabled or made less since, and not what was made more', async () => {
+    const ns = (id: string, more: Content = {}): [string, Content] => [
+      `core/namespaces/${id}`,
+      { format: 1, id, uuid: 'x', path: `${id}/`, customMetadata: {}, ...more },
+    ]
+    const policy = (name: string, text: string): [string, Content] => [`ns/root/policy/${name}`, { text, at: text }]
+    const snapshot = [
+      ...[
+        ns('a'),
+        ns('b'),
+        ns('c', { lock: 'l' }),
+        mount('root', 'u', 'kv/'),
+        policy('p', 'then'),
+        policy('q', 'same'),
+      ],
+      ...[entity('more'), entity('off'), entity('less', { policies: ['p', 'q'] }), entity('dis', { disabled: true })],
+      ...[entity('merged'), ['ns/root/identity/group/g', { members: ['m'] }] as const],
+    ]
+    const present = [
+      ...[ns('a', { deleting: true }), ns('b', { lock: 'l' }), ns('c'), mount('root', 'u', 'kv/', { removing: true })],
+      ...[policy('p', 'now'), policy('q', 'same'), entity('more', { policies: ['p', 'r'] })],
+      ...[entity('off', { disabled: true }), entity('less', { policies: ['q'] }), entity('dis', { name: 'other' })],
+      ...[['ns/root/identity/entity/merged', { format: 1, mergedInto: 'more' }] as const],
+      ...[['ns/root/identity/group/g', { members: [] }] as const],
+    ]
+    expect([...(await undone(snapshot, present))].map(([kind, { named }]) => [kind, [...named].sort()])).toEqual([
+      ['mounts', ['kv/']],
+      ['namespaces', ['a/', 'b/']],
+      ['changed_policies', ['p']],
+      ['entities', ['less', 'merged', 'off']],
+      ['changed_groups', ['g']],
+    ])
+  })
+
+  it('has identities by their ids', async () => {
+    const found = await undone(
+      [entity('e1'), ['ns/root/identity/alias-id/a1', {}], ['ns/root/identity/group/g1', {}]],
+      [],
+    )
+    expect([...found].map(([kind, { named }]) => [kind, named])).toEqual([
+      ['entities', ['e1']],
+      ['entity_aliases', ['a1']],
+      ['groups', ['g1']],
+    ])
+  })
+
+  it('says of auth methods how many of their rows are gone, and of other mounts nothing', async () => {
+    const mounts = [mount('root', 'u1', 'auth/approle/'), mount('root', 'u2', 'kv/'), mount('root', 'u3', 'auth/gone/')]
+    const rows = ['u1/role/a', 'u1/role/b', 'u1/role/c', 'u2/x', 'u3/y'].map((key) => [`mnt/${key}`, {}] as const)
+    const found = await undone([...rows, ...mounts], [...mounts.slice(0, 2), ['mnt/u1/role/b', {}]])
+    expect([...found].map(([kind, { count, named }]) => [kind, count, named])).toEqual([
+      ['mounts', 1, ['auth/gone/']],
+      ['auth_rows', 1, ['auth/approle/ (2)']],
+    ])
+  })
+
+  it('compares many rows with few queries, and goes on where one is damaged', async () => {
+    const before = Array.from({ length: 450 }, (_, i) => entity(number(i)))
+    const after = before.map(([key], i) =>
+      i % 100 === 7 ? entity(number(i), { disabled: true }) : entity(number(i), { n: key.length }),
+    )
+    const found = await undone(before, after)
+    expect(found.asked).toEqual([200, 200, 50])
+    expect(found.get('entities')?.named).toEqual(['000007', '000107', '000207', '000307', '000407'])
+    const large = Array.from({ length: 3 }, (_, i) => [`ns/root/policy/p${i}`, { text: 'x'.repeat(600_000) }] as const)
+    expect((await undone(large, large)).asked).toEqual([2, 1])
+    const key = `ns/root/identity/entity/${number(107)}`
+    expect((await undone(before, after, [key])).get('entities')?.count).toBe(4)
+    // Gone, and what it was can't be read: counted without a name.
+    const without = after.filter(([other]) => other !== key)
+    expect(undoneJson(await undone(before, without, [key]))).toMatchObject({ entities: { count: 5, unnamed: 1 } })
+  })
+
+  it('is in the log by name where names are no credentials, and else counted', async () => {
+    const found = await undone(
+      [...tokens(0, 3), lease('database/creds/r/canary', now + 1), mount('root', 'u', 'kv/')],
+      [],
+    )
+    expect({ ...countFields(countsOf(found)), ...nameFields(found) }).toEqual({
+      tokensAlive: 3,
+      leasesAlive: 1,
+      mountsAlive: 1,
+      mounts: ['kv/'],
+    })
+  })
+
+  it('is said not to be known, with where to look, when there was nothing to compare', () => {
+    expect(undoneJson(undefined)).toBeNull()
+    expect(warningsOf(undefined, '2026-01-02T03:04:05Z')).toEqual([
+      expect.stringContaining('coffer audit query -revocations -since=2026-01-02T03:04:05.000Z FILE'),
+    ])
+    expect(warningsOf(undefined, '$(rm -rf ~)')).toEqual([expect.stringContaining(' -since=TIME FILE')])
   })
 })

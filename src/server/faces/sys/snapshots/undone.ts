@@ -1,66 +1,160 @@
+/** What has ended since a snapshot was taken, and lives again once it is restored. */
 import type { Barrier } from '../../../barrier/barrier.ts'
-import type { ListPage } from '../../../contracts/storage.ts'
+import { parseRow } from '../../../barrier/view.ts'
+import { rootNamespace } from '../../../contracts/epochs.ts'
+import type { ReadResult, Stored } from '../../../contracts/storage.ts'
+import { mountRowSchema } from '../../../mounts/mount-row.ts'
+import { namespaceRowSchema } from '../../../namespaces/namespace-row.ts'
 import type { Row } from '../../../snapshots/state.ts'
+import { StoredNames } from './stored-names.ts'
+import {
+  mountRows,
+  namespaceRows,
+  type OpenedRow,
+  type RowKind,
+  rowKinds,
+  type UndoneKind,
+  undoneKinds,
+} from './undone-kinds.ts'
 
-/** What of the snapshot has ended since it was taken, and lives again once it is restored. */
-export interface Undone {
-  readonly tokens: number
-  readonly leases: number
-}
+/** Kinds of which nothing lives again are absent. `named`: the first of them. */
+export type Undone = ReadonlyMap<UndoneKind, { readonly count: number; readonly named: readonly string[] }>
 
-/** One row each, of all namespaces, named by a hash. */
-const folders = { tokens: 'ns/root/tokens/id/', leases: 'ns/root/leases/at/' } as const
-const pageRows = 1000
+type Compared = Pick<Barrier, 'list' | 'read' | 'openRow' | 'now'>
+
+/** Of each kind; the rest is counted. */
+export const maxNamed = 1000
+const readAtOnce = { rows: 200, bytes: 1024 * 1024 }
+const sliceRows = 100
+const mountFolder = 'mnt/'
 
 /**
- * Rows that the snapshot has and the storage has not any more: revoked since, or ended by themselves (those end again as soon
- * as the server is unsealed). Policies that were changed, members that left a group and the like are not counted: whether
- * that took something from someone cannot be told.
+ * Compares the snapshot with the storage that it is about to replace. What is kept meanwhile grows with
+ * their namespaces and mounts alone. What would have ended by now anyway does not count: it ends again as soon as the server is unsealed.
  */
-export async function countUndone(barrier: Pick<Barrier, 'list'>, rows: Iterable<Row>): Promise<Undone> {
-  const found = { tokens: new Merge(barrier, folders.tokens), leases: new Merge(barrier, folders.leases) }
-  const counts = { tokens: 0, leases: 0 }
+export async function findUndone(barrier: Compared, rows: Iterable<Row>): Promise<Undone> {
+  const search = new Search(barrier, await barrier.now())
   let looked = 0
-  for (const [key] of rows) {
+  for (const row of rows) {
     looked += 1
-    if (looked % 500 === 0) await new Promise((resolve) => setImmediate(resolve))
-    for (const kind of ['tokens', 'leases'] as const) {
-      if (!key.startsWith(folders[kind])) continue
-      if (!(await found[kind].has(key.slice(folders[kind].length)))) counts[kind] += 1
-    }
+    if (looked % sliceRows === 0) await new Promise((resolve) => setImmediate(resolve))
+    await search.look(row)
   }
-  return counts
+  return search.finish()
 }
 
-/** Looks names up that come in order, by listing the folder alongside. */
-class Merge {
-  readonly #barrier: Pick<Barrier, 'list'>
-  readonly #folder: string
-  #page: readonly string[] = []
-  #at = 0
-  #after: string | undefined = ''
+interface Pair {
+  readonly kind: RowKind
+  readonly row: OpenedRow
+  readonly version: string
+}
 
-  constructor(barrier: Pick<Barrier, 'list'>, folder: string) {
+class Search {
+  readonly #barrier: Compared
+  readonly #now: number
+  readonly #present: readonly StoredNames[]
+  readonly #found = new Map<UndoneKind, { count: number; named: string[] }>()
+  readonly #namespaces = new Map([[rootNamespace.id, rootNamespace.path]])
+  /** How many rows of a mount are gone, by its UUID: the rows of all mounts come before those that say which mount that is. */
+  readonly #goneBelow = new Map<string, number>()
+  /** Rows that are in both, until there are enough for one query. */
+  #pairs: Pair[] = []
+  #pairBytes = 0
+
+  constructor(barrier: Compared, now: number) {
     this.#barrier = barrier
-    this.#folder = folder
+    this.#now = now
+    this.#present = ['core/namespaces/', mountFolder, 'ns/'].map((folder) => new StoredNames(barrier, folder))
   }
 
-  async has(name: string): Promise<boolean> {
-    for (;;) {
-      const next = this.#page[this.#at]
-      if (next === undefined) {
-        if (!(await this.#more())) return false
-      } else if (Buffer.compare(Buffer.from(next), Buffer.from(name)) >= 0) return next === name
-      else this.#at += 1
+  async look([key, stored]: Row): Promise<void> {
+    const folder = this.#present.find((one) => key.startsWith(one.folder))
+    if (!folder) return
+    const present = await folder.has(key)
+    if (folder.folder === mountFolder) {
+      if (!present) this.#countBelow(key.slice(mountFolder.length, key.indexOf('/', mountFolder.length)))
+      return
+    }
+    const kind = rowKinds.find((one) => one.key.test(key))
+    if (!kind || (present && !kind.changed)) return
+    const row = await this.#open(key, stored, kind)
+    if (!row) return present ? undefined : this.#add(kind.kind)
+    this.#learn(kind, row, present)
+    if (!present) return this.#addNamed(kind.kind, kind.removed(row, this))
+    this.#pairs.push({ kind, row, version: stored.version })
+    this.#pairBytes += row.value.length
+    const enough = this.#pairs.length >= readAtOnce.rows || this.#pairBytes >= readAtOnce.bytes
+    if (enough) await this.#compare()
+  }
+
+  async finish(): Promise<Undone> {
+    await this.#compare()
+    const found: [UndoneKind, { count: number; named: string[] }][] = []
+    for (const kind of undoneKinds) {
+      const one = this.#found.get(kind)
+      if (one) found.push([kind, one])
+    }
+    return new Map(found)
+  }
+
+  get now(): number {
+    return this.#now
+  }
+
+  readonly namespacePath = (id: string): string => this.#namespaces.get(id) ?? `${id}/`
+
+  /** Undefined for what this cluster's keys do not open: a snapshot that is restored by force may be anything. */
+  async #open(key: string, stored: Stored, kind: RowKind): Promise<OpenedRow | undefined> {
+    try {
+      return { key, value: await this.#barrier.openRow(key, stored), parts: kind.key.exec(key)?.slice(1) ?? [] }
+    } catch {
+      return undefined
     }
   }
 
-  async #more(): Promise<boolean> {
-    if (this.#after === undefined) return false
-    const page: ListPage = { depth: 'all', limit: pageRows, ...(this.#after === '' ? {} : { after: this.#after }) }
-    this.#page = await this.#barrier.list(this.#folder, page)
-    this.#at = 0
-    this.#after = this.#page.length < pageRows ? undefined : this.#page.at(-1)
-    return this.#page.length > 0
+  #learn(kind: RowKind, { key, value, parts: [namespace = '', uuid = ''] }: OpenedRow, present: boolean): void {
+    if (kind === namespaceRows) this.#namespaces.set(namespace, parseRow(key, value, namespaceRowSchema).path)
+    const gone = kind === mountRows && present ? this.#goneBelow.get(uuid) : undefined
+    if (gone === undefined) return
+    const mount = parseRow(key, value, mountRowSchema)
+    if (mount.class === 'auth') this.#addNamed('auth_rows', `${this.namespacePath(namespace)}${mount.path} (${gone})`)
+  }
+
+  async #compare(): Promise<void> {
+    const pairs = this.#pairs
+    this.#pairs = []
+    this.#pairBytes = 0
+    const found = await this.#readAll(pairs)
+    for (const [i, { kind, row }] of pairs.entries()) {
+      const now = found[i]
+      if (now === 'same' || now === 'unreadable') continue
+      if (now === undefined) this.#addNamed(kind.kind, kind.removed(row, this))
+      else this.#addNamed(kind.changedKind ?? kind.kind, kind.changed?.(row, now.value, this))
+    }
+  }
+
+  /** A storage with a damaged row is one that gets restored: one such row must not keep the others from being compared. */
+  async #readAll(pairs: readonly Pair[]): Promise<readonly (ReadResult | 'unreadable')[]> {
+    const keys = pairs.map(({ row, version }) => ({ key: row.key, known: version }))
+    if (keys.length === 0) return []
+    const unreadable = () => ['unreadable'] as const
+    return this.#barrier
+      .read(keys)
+      .catch(async () => (await Promise.all(keys.map((key) => this.#barrier.read([key]).catch(unreadable)))).flat())
+  }
+
+  #countBelow(uuid: string): void {
+    this.#goneBelow.set(uuid, (this.#goneBelow.get(uuid) ?? 0) + 1)
+  }
+
+  #addNamed(kind: UndoneKind, name: string | undefined): void {
+    if (name !== undefined) this.#add(kind, name)
+  }
+
+  #add(kind: UndoneKind, name?: string): void {
+    const found = this.#found.get(kind) ?? { count: 0, named: [] }
+    found.count += 1
+    if (name !== undefined && found.named.length < maxNamed) found.named.push(name)
+    this.#found.set(kind, found)
   }
 }
