@@ -1,5 +1,5 @@
-// Bundles src/main.ts and the library into dist/ (ES modules, one chunk per program), with the library's declarations, and
-// writes dist/meta.json, which a test reads.
+// Bundles src/main.ts and the library into dist/ (ES modules, one chunk per program; the server as one script, compiled), with the
+// library's declarations, and writes dist/meta.json, which a test reads.
 // --if-stale: does nothing when no source is newer than the last build.
 import { execFileSync } from 'node:child_process'
 import {
@@ -16,6 +16,7 @@ import {
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { buildScripts, scriptInPlaceOfServer } from './build/server-script.mjs'
 
 const root = new URL('..', import.meta.url).pathname
 const stamp = join(root, 'dist/meta.json')
@@ -101,9 +102,20 @@ const result = await build({
   banner: {
     js: "import { createRequire as cofferRequire } from 'node:module'; const require = cofferRequire(import.meta.url);",
   },
-  plugins: [namedExportsOfCommonJs, awsAsModules],
+  plugins: [namedExportsOfCommonJs, awsAsModules, scriptInPlaceOfServer(root)],
   logLevel: 'warning',
 })
+const scripts = await buildScripts(root, 'dist.new')
+try {
+  execFileSync(process.execPath, ['--import', 'tsx', 'scripts/compile-server.ts', 'dist.new'], {
+    cwd: root,
+    stdio: 'inherit',
+    // V8 takes what it compiled only under the same flags: those of a server, not of this build.
+    env: { ...process.env, NODE_OPTIONS: '' },
+  })
+} catch (error) {
+  console.warn(`the server was not compiled ahead, so it will start slower: ${error.message}`)
+}
 declareTypes(join(root, 'dist.new/types'))
 rmSync(join(root, 'dist'), { recursive: true, force: true })
 const { renameSync } = await import('node:fs')
@@ -118,5 +130,7 @@ chmodSync(join(root, 'dist/bin/vault'), 0o755)
 // The demo's application goes where pods can see it: their root holds the build and little else.
 mkdirSync(join(root, 'dist/apps'), { recursive: true })
 copyFileSync(join(root, 'examples/demo/my-app.mjs'), join(root, 'dist/apps/my-app.mjs'))
-writeFileSync(stamp, JSON.stringify(result.metafile))
+const meta = [result.metafile, ...scripts]
+const all = (part) => Object.assign({}, ...meta.map((metafile) => metafile[part]))
+writeFileSync(stamp, JSON.stringify({ inputs: all('inputs'), outputs: all('outputs') }))
 console.log(`built dist/ in ${Date.now() - started} ms`)

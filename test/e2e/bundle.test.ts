@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { setV8Flags } from '../../src/lib/v8-flags.ts'
+import { readScript } from '../../src/programs/compiled/compiled-script.ts'
 import { root } from './server-process.ts'
 
 interface Output {
@@ -12,6 +14,8 @@ interface Output {
 
 /** esbuild's own account of the build. */
 const meta: { outputs: Record<string, Output> } = JSON.parse(readFileSync(join(root, 'dist/meta.json'), 'utf8'))
+/** The server's, which are scripts and no chunks. */
+const compiled = (name: string) => join(root, `dist/compiled/${name}.js`)
 const heavy = ['zod', 'undici', 'pino', 'yaml', 'ws', 'lmdb']
 
 const chunkOf = (entry: string) => {
@@ -58,6 +62,23 @@ describe('what is loaded at start', () => {
   it('by src/main.ts is none of the programs: each is loaded when it is asked for', () => {
     const { sources } = loadedAtStart('src/main.ts')
     expect(sources.sort()).toEqual(['src/main.ts', 'src/programs/process.ts', 'src/programs/table.ts'])
+  })
+
+  it('by the server is compiled: a start takes what the build made', () => {
+    expect(readScript(compiled('server')).cached).toBe(true)
+    // LMDB is opened under the flags that the server has set by then.
+    setV8Flags()
+    expect(readScript(compiled('lmdb')).cached).toBe(true)
+  })
+
+  // Two of a module are two of its classes.
+  it('by the server is no module of its own twice: what it imports later shares none with it', () => {
+    const { sources } = loadedAtStart('src/programs/server.ts')
+    const later = ['lib/x509/certificates', 'server/seal/awskms/sdk-client', 'programs/server/snapshots/s3/s3-client']
+    const twice = later
+      .flatMap((path) => loadedAtStart(`src/${path}.ts`).sources)
+      .filter((path) => sources.includes(path))
+    expect(twice).toEqual([])
   })
 
   it('by the server is nothing that only some configurations need', () => {

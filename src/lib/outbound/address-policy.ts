@@ -31,9 +31,23 @@ const refusedRanges: readonly (readonly [reason: string, ...subnets: string[]])[
   ['reserved', '240.0.0.0/4'],
 ]
 
+interface Refused {
+  readonly reason: string
+  readonly list: BlockList
+}
+
+function refusedLists(): Refused[] {
+  return refusedRanges.map(([reason, ...subnets]) => {
+    const list = new BlockList()
+    for (const subnet of subnets) addSubnet(list, subnet)
+    return { reason, list }
+  })
+}
+
 /** Decides which addresses may be dialled. Judges IPv6 forms that carry an IPv4 address by that address too. */
 export class AddressPolicy {
-  readonly #refused: readonly { readonly reason: string; readonly list: BlockList }[]
+  /** Made for the first question: most servers dial nobody, and a start would wait for it. */
+  #refused: readonly Refused[] | undefined
   readonly #allowed = new BlockList()
   readonly #endpoints = new Set<string>()
   readonly #own: () => readonly string[]
@@ -41,11 +55,6 @@ export class AddressPolicy {
   /** Throws when an entry of `allow` can't be read. */
   constructor(options: AddressPolicyOptions = {}) {
     this.#own = options.own ?? (() => [])
-    this.#refused = refusedRanges.map(([reason, ...subnets]) => {
-      const list = new BlockList()
-      for (const subnet of subnets) addSubnet(list, subnet)
-      return { reason, list }
-    })
     for (const entry of options.allow ?? []) this.#allow(entry)
   }
 
@@ -65,6 +74,7 @@ export class AddressPolicy {
     if (this.#endpoints.has(`${host}:${to.port}`.toLowerCase())) return undefined
     if (this.#isOwn(to)) return `${to.address}:${to.port} is this server itself`
     const forms = [to.address, ...embeddedIPv4(to.address)]
+    this.#refused ??= refusedLists()
     for (const { reason, list } of this.#refused) {
       for (const form of forms) {
         if (contains(list, form) && !contains(this.#allowed, form) && !contains(this.#allowed, to.address)) {

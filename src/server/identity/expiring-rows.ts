@@ -1,5 +1,5 @@
 /** Rows that go by themselves: waiting logins, what is remembered of passcodes, authorization codes. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { JsonObject } from '../../lib/json/value.ts'
 import type { Due, DueRows, Guard } from '../contracts/due-rows.ts'
 import type { Rows, SecretStorage, Tx } from '../contracts/secret-storage.ts'

@@ -16,7 +16,7 @@
  * The epoch row `groups` changes in each commit that changes a group, and is checked by all that rest on the groups as they are.
  */
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Clock } from '../../lib/clock.ts'
 import { parseJson } from '../../lib/json/parse.ts'
 import { base62, type RandomBytes } from '../../lib/random.ts'

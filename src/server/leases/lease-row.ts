@@ -1,5 +1,5 @@
 /** A lease as storage keeps it. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Json } from '../../lib/json/value.ts'
 import { rootNamespace } from '../contracts/epochs.ts'
 

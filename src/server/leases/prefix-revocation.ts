@@ -2,7 +2,7 @@
  * Revocation of all below a prefix: an intent first, from whose commit on nothing that it names can be used; then a sweep
  * in pages, which any node finishes.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { base62, type RandomBytes } from '../../lib/random.ts'
 import { type Due, type Guard, noGuard } from '../contracts/due-rows.ts'
 import { Refusal } from '../contracts/request.ts'

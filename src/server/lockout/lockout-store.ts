@@ -1,6 +1,6 @@
 /** Users whose logins failed too often: rows in storage, so that every node knows, from the first failure until they are due. */
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Logger } from '../../lib/log.ts'
 import type { Lockout } from '../contracts/access/admission.ts'
 import type { Due, DueRows, Guard } from '../contracts/due-rows.ts'

@@ -1,5 +1,5 @@
 /** Engines whose subject is the server itself: always there; in storage only what they were tuned to. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Mounted } from '../contracts/mounted.ts'
 import { type MountConfig, type MountInfo, Refusal } from '../contracts/request.ts'
 import type { Rows, SecretStorage, Tx } from '../contracts/secret-storage.ts'

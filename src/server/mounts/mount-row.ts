@@ -1,5 +1,5 @@
 /** A mount as storage keeps it, and its limits. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { JsonObject } from '../../lib/json/value.ts'
 import type { MountConfig, MountInfo } from '../contracts/request.ts'
 

@@ -1,5 +1,5 @@
 /** A namespace as storage keeps it, below `core/namespaces/<id>`; root has no row. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { NamespaceInfo } from '../contracts/epochs.ts'
 
 export interface NamespaceRow {

@@ -1,5 +1,5 @@
 /** Quotas as storage keeps them, below ns/root/quotas/: one set for the whole cluster. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 export type QuotaType = 'rate-limit' | 'lease-count'
 

@@ -1,5 +1,5 @@
 /** What became of the snapshots that the server takes by itself, known to every node: row `core/snapshot-schedule`. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { SecretStorage } from '../contracts/secret-storage.ts'
 
 const key = 'snapshot-schedule'

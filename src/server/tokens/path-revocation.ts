@@ -1,5 +1,5 @@
 /** Ends the tokens whose path begins so: all logins of an auth method, all that a role's suffix marks. Whoever leads finishes it. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { base62, type RandomBytes } from '../../lib/random.ts'
 import { type Due, type Guard, noGuard } from '../contracts/due-rows.ts'
 import type { Rows, SecretStorage } from '../contracts/secret-storage.ts'

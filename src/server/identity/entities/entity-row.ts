@@ -1,5 +1,5 @@
 /** An entity as storage keeps it, with its aliases inside: they are few (one per mount) and always wanted together. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 export type StringMap = Readonly<Record<string, string>>
 

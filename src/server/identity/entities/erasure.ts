@@ -3,7 +3,7 @@
  * else names it goes in the same commit, or, when that would be too much, is written down and goes in the next ones, which
  * any node can finish.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Schema, Tx } from '../../contracts/secret-storage.ts'
 import type { GroupIndex } from '../groups/group-index.ts'
 import { putGroup, replaceMember } from '../groups/group-members.ts'

@@ -4,7 +4,7 @@
  * the limit of a value. Who asks for the groups of an entity asks the compiled index (group-index.ts). Members of external
  * groups are not here at all: they are what the aliases' last logins vouched for, so that a login changes no group.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { StringMap } from '../entities/entity-row.ts'
 
 export const membersPerRow = 5000

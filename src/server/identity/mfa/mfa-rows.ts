@@ -12,7 +12,7 @@
  *     erase/<method>                   a deletion that has still to remove secrets
  */
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { JsonObject } from '../../../lib/json/value.ts'
 import type { TotpAlgorithm } from '../../../lib/totp.ts'
 import type { LoginGrant } from '../../contracts/access/auth.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { JsonObject } from '../../../lib/json/value.ts'
 import { type Algorithm, algorithms } from './signing.ts'
 

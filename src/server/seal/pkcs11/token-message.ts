@@ -1,5 +1,5 @@
 /** What the server and the process that speaks to the token tell each other over its pipes. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { isOaepHash } from './cryptoki.ts'
 
 const keyName = z.object({ label: z.string().optional(), id: z.string().optional() })

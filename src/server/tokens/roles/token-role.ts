@@ -1,5 +1,5 @@
 /** A token role: what tokens made through it may and must be, other than by their parent's measure. */
-import { z } from 'zod'
+import * as z from 'zod'
 
 const strings = z.array(z.string())
 

@@ -1,5 +1,5 @@
 /** Who is unsealed: one row for each node, by which the others know what storage format it reads. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Clock } from '../../../../lib/clock.ts'
 import type { Logger } from '../../../../lib/log.ts'
 import { type RandomBytes, uuid } from '../../../../lib/random.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Json } from '../../../../lib/json/value.ts'
 import type { Barrier } from '../../../barrier/barrier.ts'
 import type { Schema } from '../../../contracts/secret-storage.ts'

@@ -1,5 +1,5 @@
 /** The life of one node: initialise, unseal with shares or by itself, seal. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Clock } from '../../../../lib/clock.ts'
 import type { Logger } from '../../../../lib/log.ts'
 import { type RandomBytes, uuid } from '../../../../lib/random.ts'

@@ -1,5 +1,5 @@
 /** sys/wrapping: answers behind a token of one use. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { formatGoTime } from '../../../../lib/go-time.ts'
 import { RawJson } from '../../../../lib/json/value.ts'
 import type { NamespaceInfo } from '../../../contracts/epochs.ts'

@@ -11,7 +11,7 @@
  * `allow_all` and the provider `default` are there without a row.
  */
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 
 export type ScopeRow = {
   readonly format: 1

@@ -20,7 +20,8 @@ export interface PluginOptions {
 const types = ['auth', 'database', 'secret'] as const
 
 export function pluginRoutes(options: PluginOptions): Route[] {
-  const plugins = [...options.plugins].sort((a, b) => `${a.type} ${a.name}`.localeCompare(`${b.type} ${b.name}`, 'en'))
+  // By code units: the names are ASCII, and a collator costs the start 10 ms.
+  const plugins = [...options.plugins].sort((a, b) => (`${a.type} ${a.name}` < `${b.type} ${b.name}` ? -1 : 1))
   const named = (type: string) => plugins.filter((plugin) => plugin.type === type).map(({ name }) => name)
   const catalog = operation({
     input: {},

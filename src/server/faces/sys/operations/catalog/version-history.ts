@@ -1,5 +1,5 @@
 /** sys/version-history: which versions have opened this storage, and when first. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { operation, type Route } from '../../../../contracts/request.ts'
 import type { Rows, SecretStorage } from '../../../../contracts/secret-storage.ts'
 

@@ -1,5 +1,5 @@
 /** What the API can change about HTTP itself: cross-origin requests, and headers of the console. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Rows, SecretStorage } from '../../../../contracts/secret-storage.ts'
 
 export interface CorsSettings {

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { EncryptionKey } from '../../../../../lib/openpgp/openpgp.ts'
 import type { Barrier } from '../../../../barrier/barrier.ts'
 import { decodeShare, encodeShare } from './key-holders.ts'

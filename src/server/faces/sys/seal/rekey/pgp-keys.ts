@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { type EncryptionKey, encryptTo, OpenpgpProblem, readEncryptionKey } from '../../../../../lib/openpgp/openpgp.ts'
 import type { RandomBytes } from '../../../../../lib/random.ts'
 import { Refusal } from '../../../../contracts/request.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { pgpRecipientSchema } from './pgp-keys.ts'
 
 /** A rekeying under way, kept encrypted where every node finds it. */

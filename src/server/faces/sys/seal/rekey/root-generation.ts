@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Logger } from '../../../../../lib/log.ts'
 import { base62, type RandomBytes, uuid } from '../../../../../lib/random.ts'
 import type { Barrier } from '../../../../barrier/barrier.ts'
