@@ -1,65 +1,43 @@
 /**
  * What large requests do to everyone else: one server process, LMDB, file audit on. A light, steady stream of small reads, timed
  * from when each was due, while one client after another sends policies of 1 MB, lists of a million keys and bodies of 32 MiB.
- * The delay of the server's event loop is its own metric. Exits 1 when its p99 is 20 ms or more for any shape, or a small read was
- * not answered. `--keys N` for a shorter list, `--seconds N` per shape, `--only part-of-a-name`, `--report` to only print.
+ * The delay of the server's event loop is its own metric; beside it what its main thread takes of a processor in one go, which a
+ * busy machine hardly changes. Exits 1 beyond the limits (limits.ts), or when a small read was not answered; what was measured on
+ * a busy machine is not judged. `--keys N` for a shorter list, `--seconds N` per shape, `--only part-of-a-name`, `--report` to
+ * only print.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { Agent, request } from 'node:http'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { systemClock } from '../src/lib/clock.ts'
-import { silentLog } from '../src/lib/log.ts'
-import { systemRandom } from '../src/lib/random.ts'
 import type { Stored } from '../src/server/contracts/storage.ts'
-import { openLmdb } from '../src/server/storage/lmdb/lmdb.ts'
+import { loopLimits } from './limits.ts'
+import { type Send, sendWith } from './loop/send.ts'
+import { type Shape, shapesFor } from './loop/shapes.ts'
+import { openStorage } from './server/storage.ts'
 
 const root = resolve(import.meta.dirname, '..')
-const limitMs = 20
 const flag = (name: string, otherwise: number) =>
   process.argv.includes(`--${name}`) ? Number(process.argv[process.argv.indexOf(`--${name}`) + 1]) : otherwise
 const keys = flag('keys', 1_000_000)
 const seconds = flag('seconds', 4)
 const only = process.argv.includes('--only') ? (process.argv[process.argv.indexOf('--only') + 1] ?? '') : ''
 const readsPerSecond = 100
+/** Quiet machines have 1 to 3. */
+const busyMs = 4
 const attempts = process.argv.includes('--report') ? 1 : 3
-const mib = 1024 * 1024
 
 interface Server {
   readonly url: string
   readonly pid: number
   readonly child: ChildProcess
+  /** See loop-cpu.mjs. */
+  readonly goes: string
 }
-interface Send {
-  readonly url: string
-  readonly method: string
-  readonly path: string
-  readonly token: string
-  readonly body?: Buffer | string
-}
-
 const agent = new Agent({ keepAlive: true })
 
-/** The answer's bytes are counted, not kept, unless it is small. */
-function send({ url, method, path, token, body }: Send): Promise<{ status: number; bytes: number; text: string }> {
-  return new Promise((done, fail) => {
-    const outgoing = request(`${url}/v1/${path}`, { method, agent, headers: { 'X-Vault-Token': token } }, (answer) => {
-      let bytes = 0
-      const parts: Buffer[] = []
-      answer.on('data', (chunk: Buffer) => {
-        bytes += chunk.length
-        if (bytes < mib) parts.push(chunk)
-      })
-      answer.on('error', fail)
-      answer.on('end', () =>
-        done({ status: answer.statusCode ?? 0, bytes, text: bytes < mib ? Buffer.concat(parts).toString() : '' }),
-      )
-    })
-    outgoing.on('error', fail)
-    outgoing.end(body)
-  })
-}
+const send = (sent: Send) => sendWith(agent, sent)
 
 async function startServer(scratch: string): Promise<Server> {
   const config = join(scratch, 'server.hcl')
@@ -67,9 +45,11 @@ async function startServer(scratch: string): Promise<Server> {
     config,
     `listener "tcp" {\n  address = "127.0.0.1:0"\n  tls_disable = true\n}\nstorage "lmdb" {\n  path = "${scratch}/data"\n}\naudit_file_directories = ["${scratch}/audit"]\n`,
   )
-  const child = spawn(process.execPath, [join(root, 'bin/coffer'), 'server', `-config=${config}`], {
+  const goes = join(scratch, 'goes.json')
+  const probe = ['--import', join(import.meta.dirname, 'loop/loop-cpu.mjs')]
+  const child = spawn(process.execPath, [...probe, join(root, 'bin/coffer'), 'server', `-config=${config}`], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    env: { PATH: process.env['PATH'], COFFER_SUPERVISED: '1', VAULT_LOG_LEVEL: 'error' },
+    env: { PATH: process.env['PATH'], COFFER_SUPERVISED: '1', VAULT_LOG_LEVEL: 'error', COFFER_BENCH_LOOP_CPU: goes },
   })
   child.on('exit', (code, signal) => {
     if (code !== 0) console.error(`the server ended with ${code ?? signal}`)
@@ -80,7 +60,7 @@ async function startServer(scratch: string): Promise<Server> {
     })
     child.on('exit', (code) => fail(new Error(`the server ended with ${code}`)))
   })
-  return { url: address.startsWith('http') ? address : `http://${address}`, pid: child.pid ?? 0, child }
+  return { url: address.startsWith('http') ? address : `http://${address}`, pid: child.pid ?? 0, child, goes }
 }
 
 async function stop(child: ChildProcess): Promise<void> {
@@ -94,17 +74,7 @@ async function stop(child: ChildProcess): Promise<void> {
 
 /** Rows that only a list looks at, beside one that the engine wrote. */
 async function fill(path: string): Promise<void> {
-  const backend = await openLmdb({
-    path,
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog,
-    check: { command: [process.execPath, '-e', ''] },
-    fatal: (error) => {
-      throw error
-    },
-    minFreeBytes: 1,
-  })
+  const backend = await openStorage(path, { minFreeBytes: 1 })
   const rows: (readonly [string, Stored])[] = []
   let seed: readonly [string, Stored] | undefined
   for await (const row of backend.snapshot(new AbortController().signal)) {
@@ -126,70 +96,11 @@ async function fill(path: string): Promise<void> {
   await backend.close()
 }
 
-interface Shape {
-  readonly name: string
-  /** One after the other, again and again. */
-  readonly steps: readonly (() => Promise<unknown>)[]
-}
-
-/** What is refused is served, too: it was read, and most of it audited. */
 function expectStatus(sent: Send, ...statuses: number[]): () => Promise<void> {
   return async () => {
     const { status, text } = await send(sent)
     if (!statuses.includes(status)) throw new Error(`${sent.method} ${sent.path}: ${status} ${text.slice(0, 300)}`)
   }
-}
-
-function shapesFor(url: string, token: string, user: string): Shape[] {
-  const body = (extra: unknown) => Buffer.from(JSON.stringify({ input: 'aGk=', extra }))
-  const lists = (of: (i: number) => unknown, per: number) =>
-    Object.fromEntries(Array.from({ length: 24 }, (_, n) => [`list${n}`, Array.from({ length: per }, (_, i) => of(i))]))
-  const nested = Array.from({ length: 60 }).reduce<unknown>((inside) => [inside], 1)
-  const members = Array.from({ length: 28 }, () =>
-    Object.fromEntries(Array.from({ length: 9000 }, (_, i) => [`${'k'.repeat(90)}${i}`, i])),
-  )
-  const hash = (extra: unknown) =>
-    expectStatus({ url, method: 'POST', path: 'sys/tools/hash', token, body: body(extra) }, 200)
-  const strings = lists((i) => `${'v'.repeat(120)}${i}`, 10_000)
-  const rules = Array.from(
-    { length: 11_000 },
-    (_, i) => `path "secret/data/team-${i}/{{identity.entity.id}}/*" {\n  capabilities = ["read"]\n}\n`,
-  ).join('')
-  const text = `path "secret/data/small" {\n  capabilities = ["read"]\n}\n${rules}`.slice(0, mib)
-  const policy = JSON.stringify({ policy: text.slice(0, text.lastIndexOf('}\n') + 2) })
-  const kv = { url, method: 'POST', path: 'secret/data/large', token }
-  return [
-    { name: 'nothing large', steps: [] },
-    {
-      name: 'policies of 1 MB',
-      steps: [
-        expectStatus({ url, method: 'PUT', path: 'sys/policies/acl/large', token, body: policy }, 204, 200),
-        expectStatus({ url, method: 'GET', path: 'secret/data/small', token: user }, 200),
-        expectStatus({ url, method: 'GET', path: 'sys/policies/acl/large', token }, 200),
-        expectStatus({ url, method: 'LIST', path: 'sys/policies/acl', token }, 200),
-      ],
-    },
-    {
-      name: `list of ${keys} keys`,
-      steps: [expectStatus({ url, method: 'LIST', path: 'secret/metadata/million', token }, 200)],
-    },
-    { name: '30 strings of 1 MiB', steps: [hash(Array.from({ length: 30 }, () => 'x'.repeat(mib - 1)))] },
-    { name: '240,000 strings', steps: [hash(strings)] },
-    { name: 'two of these at once', steps: [() => Promise.all([hash(strings)(), hash(strings)()])] },
-    { name: '250,000 members', steps: [hash(members)] },
-    { name: 'deeply nested', steps: [hash(lists(() => nested, 600))] },
-    {
-      name: 'KV writes of 28 MB (refused)',
-      steps: [expectStatus({ ...kv, body: Buffer.from(JSON.stringify({ data: strings })) }, 400, 413, 500)],
-    },
-    {
-      name: 'KV writes of 1 MB, and reads',
-      steps: [
-        expectStatus({ ...kv, body: JSON.stringify({ data: { list: strings['list0']?.slice(0, 7500) } }) }, 200),
-        expectStatus({ url, method: 'GET', path: 'secret/data/large', token }, 200),
-      ],
-    },
-  ]
 }
 
 const percentile = (sorted: readonly number[], p: number) =>
@@ -213,6 +124,32 @@ async function loopDelay(url: string, token: string): Promise<Delays> {
   return { p50: of('p50'), p99: of('p99'), max: of('max') }
 }
 
+/** Of all the time, 99% is idle or in goes of at most so much; and the longest go. In ms of the main thread's processor. */
+function shareOf(goes: readonly number[], ms: number): { readonly p99: number; readonly max: number } {
+  const sorted = [...goes].sort((a, b) => b - a)
+  let [over, p99] = [ms / 100, 0]
+  for (const go of sorted) {
+    over -= go
+    if (over >= 0) continue
+    p99 = go
+    break
+  }
+  return { p99, max: sorted[0] ?? 0 }
+}
+
+/** From now until it is called. */
+function watchGoes({ child, goes }: Server): () => Promise<{ readonly p99: number; readonly max: number }> {
+  rmSync(goes, { force: true })
+  child.kill('SIGUSR2')
+  const begun = performance.now()
+  return async () => {
+    child.kill('SIGUSR2')
+    const ms = performance.now() - begun
+    for (let look = 0; look < 500 && !existsSync(goes); look += 1) await new Promise((done) => setTimeout(done, 10))
+    return shareOf(JSON.parse(readFileSync(goes, 'utf8')), ms)
+  }
+}
+
 /** 0 when it has ended: who asks it something learns that. */
 function rssAnonMb(pid: number): number {
   try {
@@ -222,10 +159,17 @@ function rssAnonMb(pid: number): number {
   }
 }
 
-async function run(shape: Shape, server: Server, token: string, probe: ChildProcess): Promise<boolean> {
+interface Judged {
+  readonly good: boolean
+  /** Of the event loop, p99, ms. */
+  readonly delay: number
+}
+
+async function run(shape: Shape, server: Server, token: string, probe: ChildProcess): Promise<Judged> {
   const { url, pid } = server
   await ask(probe)
   await loopDelay(url, token)
+  const watched = watchGoes(server)
   const end = performance.now() + seconds * 1000
   let [rounds, largest] = [0, 0]
   const watch = setInterval(() => {
@@ -242,13 +186,24 @@ async function run(shape: Shape, server: Server, token: string, probe: ChildProc
   }
   const loop = await loopDelay(url, token)
   const reads = [...(await ask(probe))].sort((a, b) => a - b)
-  const good = loop.p99 < limitMs && reads.length > 0 && reads.every(Number.isFinite)
+  const goes = await watched()
+  const good =
+    loop.p99 < loopLimits.delay.fails &&
+    goes.p99 < loopLimits.go.fails &&
+    reads.length > 0 &&
+    reads.every(Number.isFinite)
   const show = ({ p50, p99, max }: Delays) => [p50, p99, max].map((ms) => ms.toFixed(1).padStart(7)).join('')
   const small = { p50: percentile(reads, 50), p99: percentile(reads, 99), max: reads.at(-1) ?? 0 }
   console.log(
-    `  ${good ? 'ok  ' : 'FAIL'} ${shape.name.padEnd(30)}${String(rounds).padStart(4)}  ${show(loop)}  ${show(small)}  ${largest.toFixed(0).padStart(5)} MB`,
+    `  ${good ? 'ok  ' : 'FAIL'} ${shape.name.padEnd(30)}${String(rounds).padStart(4)}  ${show(loop)}  ${[goes.p99, goes.max].map((ms) => ms.toFixed(1).padStart(6)).join('')}  ${show(small)}  ${largest.toFixed(0).padStart(5)} MB`,
   )
-  return good
+  return { good, delay: loop.p99 }
+}
+
+/** Whether another's load on the machine delays a server that serves nothing large. */
+async function isBusy(server: Server, token: string, probe: ChildProcess): Promise<boolean> {
+  const { delay } = await run({ name: '(beside it) nothing large', steps: [] }, server, token, probe)
+  return delay >= busyMs
 }
 
 /** How long the small reads took since the last question, ms. */
@@ -325,14 +280,22 @@ async function main(): Promise<boolean> {
     const probe = fork(import.meta.filename, ['probe', server.url, token], { execArgv: process.execArgv })
     children.push(probe)
     console.log(`${seconds} s each, ${readsPerSecond} small reads a second; ms`)
-    console.log(`       ${''.padEnd(30)}rounds   loop: p50    p99    max  reads: p50    p99    max  RssAnon`)
+    console.log(
+      `       ${''.padEnd(30)}rounds   loop: p50    p99    max  cpu: p99   max  reads: p50    p99    max  RssAnon`,
+    )
     let ok = true
-    const shapes = shapesFor(server.url, token, user).filter(({ name }) => name.includes(only))
+    const shapes = shapesFor({ url: server.url, token, user, keys, expect: expectStatus }).filter(({ name }) =>
+      name.includes(only),
+    )
     if (shapes.length === 0) throw new Error(`no shape has "${only}" in its name`)
     for (const shape of shapes) {
-      let good = await run(shape, server, token, probe)
+      let { good } = await run(shape, server, token, probe)
       // Another's load can only spoil a measurement.
-      for (let again = 1; !good && again < attempts; again += 1) good = await run(shape, server, token, probe)
+      for (let again = 1; !good && again < attempts; again += 1) good = (await run(shape, server, token, probe)).good
+      if (!good && attempts > 1 && (await isBusy(server, token, probe))) {
+        console.log(`       not judged: the machine is too busy`)
+        good = true
+      }
       ok &&= good
     }
     probe.disconnect()

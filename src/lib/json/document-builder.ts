@@ -1,10 +1,11 @@
 import { readScalar } from './parse.ts'
-import type { Tokenizer } from './tokenizer.ts'
+import { JsonSyntaxError, type Tokenizer } from './tokenizer.ts'
 import type { Json } from './value.ts'
 
 interface Frame {
   readonly object: Record<string, Json> | undefined
-  readonly array: Json[] | undefined
+  /** Made with its first element: where one is put into an empty array, V8 makes room for 17. */
+  array: Json[] | undefined
   /** Of the member whose value comes next. */
   key: string
   count: number
@@ -35,9 +36,9 @@ export class DocumentBuilder {
   run(pace: { spend(cost: number): boolean }): boolean {
     const tokens = this.#tokens
     while (!this.#done) {
-      const from = tokens.pos
+      const from = tokens.offset
       this.#step()
-      if (pace.spend(tokenCost + (tokens.pos - from) / 512) && !this.#done) return false
+      if (pace.spend(tokenCost + (tokens.offset - from) / 512) && !this.#done) return false
     }
     return true
   }
@@ -47,8 +48,11 @@ export class DocumentBuilder {
     const code = tokens.peek()
     if (code === 0x22) this.#complete(tokens.string())
     else if (code === 0x7b) this.#enter({ object: Object.create(null), array: undefined, key: '', count: 0 }, 0x7d)
-    else if (code === 0x5b) this.#enter({ object: undefined, array: [], key: '', count: 0 }, 0x5d)
-    else this.#complete(readScalar(tokens))
+    else if (code === 0x5b) this.#enter({ object: undefined, array: undefined, key: '', count: 0 }, 0x5d)
+    else {
+      tokens.hold()
+      this.#complete(readScalar(tokens))
+    }
   }
 
   #enter(frame: Frame, close: number): void {
@@ -56,7 +60,7 @@ export class DocumentBuilder {
     tokens.open()
     if (tokens.isEmpty(close)) {
       tokens.close()
-      this.#complete(frame.object ?? frame.array ?? null)
+      this.#complete(frame.object ?? [])
     } else {
       this.#open.push(frame)
       if (frame.object) this.#readKey(frame, frame.object)
@@ -66,9 +70,9 @@ export class DocumentBuilder {
   #readKey(frame: Frame, object: Record<string, Json>): void {
     const tokens = this.#tokens
     tokens.peek()
-    const at = tokens.pos
+    const at = tokens.offset
     frame.key = tokens.key()
-    if (frame.key in object) tokens.fail('duplicate key', at)
+    if (frame.key in object) throw new JsonSyntaxError('duplicate key', at)
   }
 
   /** Puts a value where it belongs, and closes what ends with it. */
@@ -84,7 +88,8 @@ export class DocumentBuilder {
         return
       }
       if (frame.object) frame.object[frame.key] = value
-      else frame.array?.push(value)
+      else if (frame.array) frame.array.push(value)
+      else frame.array = [value]
       this.#count(frame)
       if (tokens.hasMore(frame.object ? 0x7d : 0x5d)) {
         if (frame.object) this.#readKey(frame, frame.object)
@@ -92,14 +97,16 @@ export class DocumentBuilder {
       }
       tokens.close()
       this.#open.pop()
-      value = frame.object ?? frame.array ?? null
+      value = frame.object ?? frame.array ?? []
     }
   }
 
   #count(frame: Frame): void {
     const { maxMembers, maxElements } = this.#limits
     frame.count += 1
-    if (frame.object && frame.count > maxMembers) this.#tokens.fail(`an object of more than ${maxMembers} members`, 0)
-    if (frame.array && frame.count > maxElements) this.#tokens.fail(`an array of more than ${maxElements} elements`, 0)
+    if (frame.object && frame.count > maxMembers) throw tooMany(`an object of more than ${maxMembers} members`)
+    if (frame.array && frame.count > maxElements) throw tooMany(`an array of more than ${maxElements} elements`)
   }
 }
+
+const tooMany = (what: string) => new JsonSyntaxError(what, 0)

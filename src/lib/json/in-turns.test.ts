@@ -1,11 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Pace } from '../turns.ts'
+import { DocumentBuilder } from './document-builder.ts'
 import { mapStrings } from './map-strings.ts'
 import { JsonSyntaxError, parseJson, parseRaw } from './parse.ts'
-import { parseJsonInTurns } from './parse-in-turns.ts'
+import { parseJsonInTurns, parseTextInTurns } from './parse-in-turns.ts'
 import { isLarge } from './size.ts'
 import { stringifyJson } from './stringify.ts'
+import { defaultJsonLimits, Tokenizer } from './tokenizer.ts'
 import { type Json, RawJson } from './value.ts'
 import { type StringStyle, TextPieces, type WriteOptions, writeJsonInTurns } from './write-in-turns.ts'
 
@@ -23,8 +25,20 @@ function counted(slice?: number) {
   return { pace, seen }
 }
 
-const parsed = (text: string | Uint8Array, limits = {}, slice = 5) =>
-  parseJsonInTurns(typeof text === 'string' ? Buffer.from(text) : text, limits, counted(slice).pace)
+/** Counts units. */
+function spending() {
+  let units = 0
+  const pace = new Pace({ async next() {} })
+  const spend = pace.spend.bind(pace)
+  pace.spend = (cost) => {
+    units += cost
+    return spend(cost)
+  }
+  return { pace, spent: () => units }
+}
+
+const parsed = (text: string | Uint8Array, limits = {}, slice = 5, atOnce?: number) =>
+  parseJsonInTurns(typeof text === 'string' ? Buffer.from(text) : text, limits, counted(slice).pace, atOnce)
 
 async function written(json: Json, options?: WriteOptions, slice = 5): Promise<string> {
   const out = new TextPieces()
@@ -47,7 +61,9 @@ describe('a document read in slices', () => {
     await fc.assert(
       fc.asyncProperty(fc.json({ maxDepth: 5 }), fc.constantFrom(0, 1, 2), async (text, indent) => {
         const document = JSON.stringify(JSON.parse(text), null, indent)
-        expect(await parsed(document)).toEqual(parseJson(document))
+        const json = parseJson(document)
+        expect(await parsed(document)).toEqual(json)
+        for (const atOnce of [1, 2, 3, 7]) expect(await parsed(document, {}, 5, atOnce)).toEqual(json)
       }),
       { numRuns: 200 },
     )
@@ -89,8 +105,21 @@ describe('a document read in slices', () => {
     'null',
     '"é"',
     '"\\u0041"',
-  ])('%j is accepted or refused in the same words', async (text) => {
-    expect(await refusal(() => parsed(text))).toBe(await refusal(() => parseJson(Buffer.from(text))))
+    '[true,false,null,-1.5e+10,"\\ud83d\\ude00"]',
+    '[trux',
+    '["a\\',
+    '["a\\"',
+    '["\\u00',
+    '[1.5e',
+    '{"a":1,  "a":2}',
+    '   {"é":"😀\\n" , "é":1}',
+    '["\u0001"]',
+  ])('%j is accepted or refused in the same words, whatever parts it is read in', async (text) => {
+    const words = await refusal(() => parseJson(Buffer.from(text)))
+    expect(await refusal(() => parsed(text))).toBe(words)
+    for (let atOnce = 1; atOnce < 20; atOnce += 1) {
+      expect(await refusal(() => parsed(text, {}, 5, atOnce))).toBe(words)
+    }
   })
 
   it.each<[string, object]>([
@@ -104,6 +133,7 @@ describe('a document read in slices', () => {
     const words = await refusal(() => parsed(text, limits))
     expect(words).not.toBe('accepted')
     expect(words).toBe(await refusal(() => parseJson(Buffer.from(text), limits)))
+    expect(await refusal(() => parsed(text, limits, 5, 2))).toBe(words)
   })
 
   it('may be indented further than a string may be long', async () => {
@@ -121,6 +151,58 @@ describe('a document read in slices', () => {
       broken[at] = 0xff
       expect(await refusal(() => parsed(broken))).toBe('invalid JSON at offset 0: not UTF-8')
     }
+  })
+
+  it('is never in memory as one string: a part is let go for the next', async () => {
+    const list = Array.from({ length: 400 }, (_, i) => ({ [`key ${i}`]: `value ${i}\n`, n: [i, true, null] }))
+    const text = JSON.stringify(list)
+    let [read, longest, parts] = [0, 0, 0]
+    const next = (left: string) => {
+      if (read === text.length) return undefined
+      const from = read - left.length
+      read = Math.min(text.length, read + 100)
+      parts += 1
+      longest = Math.max(longest, read - from)
+      return text.slice(from, read)
+    }
+    const limits = { ...defaultJsonLimits, maxMembers: 10, maxElements: 1000 }
+    const builder = new DocumentBuilder(new Tokenizer(next('') ?? '', limits, next), limits)
+    expect(builder.run(counted(Number.POSITIVE_INFINITY).pace)).toBe(true)
+    expect(builder.value).toEqual(parseJson(text))
+    expect(parts).toBe(Math.ceil(text.length / 100))
+    // Numbers are read where a thousand digits of them would be seen.
+    expect(longest).toBeLessThanOrEqual(1200)
+  })
+
+  it('a string that does not end, or white space, is refused before all of it was read', async () => {
+    const endless = (fill: string) => Buffer.from(`["${fill.repeat(100_000 / fill.length)}`)
+    const short = { maxStringLength: 100 }
+    for (const fill of ['x', '\\n', 'é']) {
+      expect(await refusal(() => parsed(endless(fill), short, 5, 64))).toBe(
+        'invalid JSON at offset 2: a string longer than 100 characters',
+      )
+    }
+    const { pace, spent } = spending()
+    const ended = Buffer.from(`["${'x'.repeat(100_000)}"]`)
+    expect(await refusal(() => parseJsonInTurns(ended, short, pace, 64))).toContain('a string longer than 100')
+    // To look for what is no UTF-8, and for some parts; all of them would be 300 and more.
+    expect(spent()).toBeLessThan(50)
+    const blank = Buffer.from(`[1,${' '.repeat(200_000)}`)
+    expect(await refusal(() => parsed(blank, short, 5, 64))).toBe('invalid JSON at offset 3: too much white space')
+  })
+
+  it('a string of many parts is read a few times, not once for each', async () => {
+    const bytes = Buffer.from(`["${'x'.repeat(100_000)}","${'é'.repeat(100_000)}"]`)
+    const { pace, spent } = spending()
+    expect(await parseJsonInTurns(bytes, {}, pace, 64)).toEqual(['x'.repeat(100_000), 'é'.repeat(100_000)])
+    expect(spent()).toBeLessThan((3 * bytes.length) / 384 + bytes.length / 512 + 500)
+  })
+
+  it('text that was checked before is read as bytes are, whatever its size', async () => {
+    const list = Array.from({ length: 15_000 }, (_, i) => `value "${i}" 😀`)
+    const { pace, seen } = counted()
+    expect(await parseTextInTurns(JSON.stringify(list), pace)).toEqual(list)
+    expect(seen.rests).toBeGreaterThanOrEqual(4)
   })
 
   it('has objects of at most 10,000 members: the keys of larger ones are listed in one piece of work', async () => {
@@ -201,6 +283,24 @@ describe('a document written in slices', () => {
     }
   })
 
+  it('may hold large and small containers in each other', async () => {
+    const large = Array.from({ length: 700 }, (_, i) => ({ [`k${i}`]: ['a"b', i, [new RawJson('{"c":["d"]}')]] }))
+    const document = { large, small: [{ a: 'é' }], deep: [[[large]]], empty: [{}, []] } satisfies Json
+    expect(await written(document)).toBe(stringifyJson(document))
+    expect(await written(document, { style: hide })).toBe(mapStrings(document, hide.text))
+  })
+
+  it('rests after small containers as often as after what is in them', async () => {
+    const rests = async (list: Json) => {
+      const { pace, seen } = counted()
+      await writeJsonInTurns(list, new TextPieces(), pace, { style: hide })
+      return seen.rests
+    }
+    const flat = await rests(Array.from({ length: 20_000 }, (_, i) => `v${i}`))
+    const inTens = Array.from({ length: 2000 }, () => ({ list: Array.from({ length: 10 }, (_, i) => `v${i}`) }))
+    expect(await rests(inTens)).toBeGreaterThanOrEqual(0.9 * flat)
+  })
+
   it('rests after some 600 strings that cost as much as an HMAC', async () => {
     const { pace, seen } = counted()
     let [since, most] = [0, 0]
@@ -226,14 +326,23 @@ describe('a document written in slices', () => {
   })
 })
 
+describe('names of members', () => {
+  it('are work, too: 90,000 of 90 characters', async () => {
+    const { pace, seen } = counted()
+    const members = () => Object.fromEntries(Array.from({ length: 9000 }, (_, i) => [`${'k'.repeat(90)}${i}`, 1]))
+    await writeJsonInTurns(Array.from({ length: 10 }, members), new TextPieces(), pace)
+    expect(seen.rests).toBeGreaterThanOrEqual(35)
+  })
+})
+
 describe('containers without anything in them', () => {
   it('are work, too', async () => {
     const { pace, seen } = counted()
     const list = Array.from({ length: 30_000 }, () => [[[]]])
     await writeJsonInTurns(list, new TextPieces(), pace)
-    expect(seen.rests).toBeGreaterThanOrEqual(40)
+    expect(seen.rests).toBeGreaterThanOrEqual(15)
     await parseJsonInTurns(Buffer.from(JSON.stringify(list)), {}, pace)
-    expect(seen.rests).toBeGreaterThanOrEqual(60)
+    expect(seen.rests).toBeGreaterThanOrEqual(35)
   })
 })
 
@@ -249,5 +358,6 @@ describe('what is large', () => {
     [{ a: new RawJson(`"${'a'.repeat(10_000)}"`) }, true],
     [Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`k${i}`, 1])), true],
     [Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`k${i}`, 'x'.repeat(8000)])), true],
+    [Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`${i}${'k'.repeat(8000)}`, 1])), true],
   ])('case %#', (json, large) => expect(isLarge(json)).toBe(large))
 })

@@ -14,6 +14,12 @@ export function isLarge(json: Json | undefined): boolean {
   return json !== undefined && json !== null && rest(json, small, 0) < 0
 }
 
+/** The same with the size of what is not large, which grows with its characters and the number of its values; undefined: it is. */
+export function sizeOf(json: Json): number | undefined {
+  const left = json === null ? small : rest(json, small, 0)
+  return left < 0 ? undefined : small - left
+}
+
 /** What remains of `left` after this value; below 0 it may have been looked at in part only. */
 function rest(json: Json, left: number, depth: number): number {
   if (typeof json === 'string') return left - json.length
@@ -27,7 +33,7 @@ function restOfObject(object: JsonObject, all: number, depth: number): number {
   let left = all
   for (const key in object) {
     const member = object[key]
-    left -= perValue
+    left -= perValue + key.length
     if (member !== undefined) left = rest(member, left, depth + 1)
     if (left < 0) return left
   }
@@ -37,6 +43,32 @@ function restOfObject(object: JsonObject, all: number, depth: number): number {
 function restOfArray(list: readonly Json[], all: number, depth: number): number {
   let left = all - perValue * list.length
   for (let i = 0; i < list.length && left >= 0; i += 1) left = rest(list[i] ?? null, left, depth + 1)
+  return left
+}
+
+/** Whether its text is certainly longer. Looks at no more than it needs to know that, and makes nothing. */
+export function isLongerThan(json: Json, characters: number): boolean {
+  return lengthLeft(json, characters, 0) < 0
+}
+
+function lengthLeft(json: Json, all: number, depth: number): number {
+  if (typeof json === 'string') return all - json.length
+  if (typeof json !== 'object' || json === null || json instanceof JsonNumber) return all - 1
+  if (depth > deepest) return all
+  if (json instanceof RawJson) return all - json.text.length
+  let left = all
+  if (isArray(json)) {
+    // Each with a comma or a bracket.
+    left -= json.length
+    for (let i = 0; i < json.length && left >= 0; i += 1) left = lengthLeft(json[i] ?? null, left, depth + 1)
+    return left
+  }
+  for (const key in json) {
+    const member = json[key]
+    if (member === undefined) continue
+    left = lengthLeft(member, left - key.length, depth + 1)
+    if (left < 0) return left
+  }
   return left
 }
 

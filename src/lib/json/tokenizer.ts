@@ -1,4 +1,5 @@
 /** The one JSON tokenizer (RFC 8259), bounded: everything in this folder that reads JSON reads it through here. */
+import { endOfString, isSimple, simpleEscapes } from './string-text.ts'
 
 /** All are refusals, not truncations. Lengths of strings count UTF-16 units. */
 export interface JsonLimits {
@@ -12,6 +13,8 @@ export interface JsonLimits {
   readonly maxStrings: number
   /** Array elements and object members of the whole document together. */
   readonly maxValues: number
+  /** The text is known to be valid. */
+  readonly checked?: boolean
 }
 
 export const defaultJsonLimits: JsonLimits = {
@@ -36,9 +39,11 @@ export class JsonSyntaxError extends Error {
 
 // A byte order mark stays in the text and is refused like any other character that may not stand there.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-/** A text without any of these needs no look at single characters inside its strings. */
-export const needsCare = /[\\\u0000-\u001f\ud800-\udfff]/
 const maxNumberLength = 1024
+/** Numbers and words are no longer, and what is is refused before its end. */
+const longestScalar = maxNumberLength + 8
+/** Of one unit of a string: `\u0041`. */
+const longestEscape = 6
 /** In one place, or as many as a string may have: they are skipped in one piece of work. Whoever wants short strings may indent. */
 const maxSpaces = 64 * 1024
 
@@ -51,12 +56,20 @@ export function decodeUtf8(input: Uint8Array, limits: JsonLimits): string {
   }
 }
 
+/** Text that begins with `left`, which was there before, and goes on; undefined: nothing follows. */
+export type NextText = (left: string) => string | undefined
+
 export class Tokenizer {
-  readonly text: string
+  text: string
   readonly limits: JsonLimits
+  /** In `text`. */
   pos = 0
   /** No character in the text needs a closer look inside a string: one fast test instead of a test per character. */
-  readonly #simple: boolean
+  #simple: boolean
+  /** Only of text that comes in parts: a string of many megabytes costs as much in one go as all that is in it. */
+  readonly #next: NextText | undefined
+  /** Units of parts that are gone. */
+  #gone = 0
   #depth = 0
   #strings = 0
   #values = 0
@@ -64,17 +77,34 @@ export class Tokenizer {
   #kept: string[] = []
   #keptTo = 0
 
-  /** `simple`: who has seen the text already knows that nothing in it needs care. */
-  constructor(text: string, limits: JsonLimits, simple = !needsCare.test(text)) {
+  /** `next`: the text is a first part. Places in it hold until something is read; `canonical` is of the whole only. */
+  constructor(text: string, limits: JsonLimits, next?: NextText) {
     if (text.length > limits.maxBytes)
       throw new JsonSyntaxError(`longer than ${limits.maxBytes} bytes`, limits.maxBytes)
     this.text = text
     this.limits = limits
-    this.#simple = simple
+    this.#simple = isSimple(text, limits.checked)
+    this.#next = next
   }
 
   fail(what: string, offset = this.pos): never {
-    throw new JsonSyntaxError(what, offset)
+    throw new JsonSyntaxError(what, this.#gone + offset)
+  }
+
+  /** Of what is read next, from the start of the document. */
+  get offset(): number {
+    return this.#gone + this.pos
+  }
+
+  /** Lets text of which there is a next part begin at `pos`, and go on. */
+  #goOn(): boolean {
+    const text = this.#next?.(this.text.slice(this.pos))
+    if (text === undefined) return false
+    this.text = text
+    this.#simple = isSimple(text, this.limits.checked)
+    this.#gone += this.pos
+    this.pos = 0
+    return true
   }
 
   /** The code unit that starts the next token, NaN at the end of the text. */
@@ -85,18 +115,37 @@ export class Tokenizer {
 
   #peekSlow(first: number): number {
     const start = this.pos
+    let code = this.#skipSpace(first)
+    if (this.pos === start && !Number.isNaN(code)) return code
+    if (this.#next) {
+      const from = this.#gone + start
+      this.#checkSpace(from)
+      while (Number.isNaN(code) && this.#goOn()) {
+        code = this.#skipSpace(this.text.charCodeAt(0))
+        this.#checkSpace(from)
+      }
+    } else if (this.pos > start) {
+      this.#checkSpace(start)
+      if (start > this.#keptTo) this.#kept.push(this.text.slice(this.#keptTo, start))
+      this.#keptTo = this.pos
+    }
+    return code
+  }
+
+  #skipSpace(first: number): number {
     let code = first
     while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) {
       this.pos += 1
       code = this.text.charCodeAt(this.pos)
     }
-    if (this.pos > start) {
-      if (this.pos - start > maxSpaces && this.pos - start > this.limits.maxStringLength)
-        this.fail('too much white space', start)
-      if (start > this.#keptTo) this.#kept.push(this.text.slice(this.#keptTo, start))
-      this.#keptTo = this.pos
-    }
     return code
+  }
+
+  /** `from`: of the document. */
+  #checkSpace(from: number): void {
+    const length = this.offset - from
+    if (length > maxSpaces && length > this.limits.maxStringLength)
+      throw new JsonSyntaxError('too much white space', from)
   }
 
   /** What was read so far without the whitespace between tokens. */
@@ -155,6 +204,11 @@ export class Tokenizer {
     return key
   }
 
+  /** In front of a scalar, where text comes in parts: has all of it in this one. */
+  hold(): void {
+    while (this.text.length - this.pos < longestScalar && this.#goOn()) {}
+  }
+
   /** Consumes true, false, null or a number and answers its text. */
   scalar(): string {
     const code = this.text.charCodeAt(this.pos)
@@ -174,11 +228,12 @@ export class Tokenizer {
   string(): string {
     this.#strings += 1
     if (this.#strings > this.limits.maxStrings) this.fail(`more than ${this.limits.maxStrings} strings`)
+    if (this.#next && !this.#simple) this.#holdString()
     const text = this.text
     const start = this.pos + 1
     if (this.#simple) {
       const end = text.indexOf('"', start)
-      if (end < 0) this.fail('the string does not end', text.length)
+      if (end < 0) return this.#stringOfNext()
       this.pos = end + 1
       if (end - start > this.limits.maxStringLength) this.#tooLong(start)
       return text.slice(start, end)
@@ -194,6 +249,24 @@ export class Tokenizer {
       if (code >= 0xe000) continue
       return this.#stringSlow(start, at)
     }
+  }
+
+  #stringOfNext(): string {
+    if (!this.#holdString()) this.fail('the string does not end', this.text.length)
+    this.#strings -= 1
+    return this.string()
+  }
+
+  /** Has all of the string in this part of the text; false when it does not end. */
+  #holdString(): boolean {
+    let from = this.pos + 1
+    while (endOfString(this.text, this.pos + 1, from) < 0) {
+      const seen = this.text.length - this.pos
+      if (seen > (this.#simple ? 1 : longestEscape) * this.limits.maxStringLength + 2) this.#tooLong(this.pos + 1)
+      if (!this.#goOn()) return false
+      from = this.pos + seen
+    }
+    return true
   }
 
   /** The rest of a string from its first escape, surrogate or fault at `from`. */
@@ -226,13 +299,12 @@ export class Tokenizer {
   }
 
   /**
-   * A long string by JSON.parse, which reads escapes ten times faster; undefined for a short one, and for one that has a fault,
-   * which the reader above names.
+   * All but short strings by JSON.parse, which reads escapes ten times faster; undefined for a short one, and for one that has a
+   * fault, which the reader above names.
    */
   #long(start: number, from: number): string | undefined {
     const text = this.text
-    let end = text.indexOf('"', from)
-    while (end > 0 && isEscaped(text, start, end)) end = text.indexOf('"', end + 1)
+    const end = endOfString(text, start, from)
     if (end - start < longString) return undefined
     let value: string
     try {
@@ -240,7 +312,8 @@ export class Tokenizer {
     } catch {
       return undefined
     }
-    if (loneSurrogate.test(value) || value.length > this.limits.maxStringLength) return undefined
+    if (!value.isWellFormed()) return undefined
+    if (value.length > this.limits.maxStringLength) this.#tooLong(start)
     this.pos = end + 1
     return value
   }
@@ -319,23 +392,4 @@ export class Tokenizer {
   }
 }
 
-const longString = 512
-const loneSurrogate = /\p{Surrogate}/u
-
-/** Whether an odd number of backslashes stands before the quote at `end`. */
-function isEscaped(text: string, start: number, end: number): boolean {
-  let at = end
-  while (at > start && text.charCodeAt(at - 1) === 0x5c) at -= 1
-  return (end - at) % 2 === 1
-}
-
-const simpleEscapes: Readonly<Record<string, string>> = Object.assign(Object.create(null), {
-  '"': '"',
-  '\\': '\\',
-  '/': '/',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-})
+const longString = 32

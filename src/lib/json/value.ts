@@ -26,6 +26,21 @@ export class RawJson {
   }
 }
 
+/**
+ * An object most of whose members come again and again: `kept`, the text of an object with a member or more, and those that
+ * change, ready to follow them (`"ttl":5`). These have no strings, so whoever hides the strings of answers does so once for `kept`.
+ */
+export class KeptJson extends RawJson {
+  readonly kept: RawJson
+  readonly changing: string
+
+  constructor(kept: RawJson, changing: string) {
+    super(`${kept.text.slice(0, -1)},${changing}}`)
+    this.kept = kept
+    this.changing = changing
+  }
+}
+
 /** A JSON object: not null, a list, a number kept as text, or raw text. */
 export function isJsonObject(value: Json | undefined): value is JsonObject {
   return (

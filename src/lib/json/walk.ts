@@ -8,6 +8,7 @@ export const trusted: JsonLimits = {
   maxStringLength: Number.POSITIVE_INFINITY,
   maxStrings: Number.POSITIVE_INFINITY,
   maxValues: Number.POSITIVE_INFINITY,
+  checked: true,
 }
 
 /** Told of each string value: where its text stands and what it says. */

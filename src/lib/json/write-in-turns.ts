@@ -1,9 +1,11 @@
 /** JSON of many megabytes, written in slices as bytes: the same text as `stringifyJson` and `mapStrings`. */
 import type { Pace } from '../turns.ts'
-import { parseJsonInTurns } from './parse-in-turns.ts'
+import { mapStrings } from './map-strings.ts'
+import { parseTextInTurns } from './parse-in-turns.ts'
+import { sizeOf } from './size.ts'
+import { endOfString } from './string-text.ts'
 import { quoted, stringifyJson } from './stringify.ts'
 import { isJsonObject, type Json, JsonNumber, type JsonObject, RawJson } from './value.ts'
-import { trusted } from './walk.ts'
 
 /** Text in pieces of bytes, none of them much larger than this. */
 const pieceChars = 128 * 1024
@@ -43,7 +45,14 @@ export interface StringStyle {
   readonly charsPerUnit: number
 }
 
-export const plainStrings: StringStyle = { text: quoted, cost: 0.3, charsPerUnit: 512 }
+const charsPerUnit = 512
+/** For a container that is written at once: to enter it, and how much of its size is a unit. */
+const containerCost = 0.5
+const sizePerUnit = 400
+/** To find a member of a large object, and to print its name. */
+const keyCost = 0.5
+
+export const plainStrings: StringStyle = { text: quoted, cost: 0.3, charsPerUnit }
 
 export interface WriteOptions {
   readonly style?: StringStyle
@@ -54,21 +63,22 @@ export interface WriteOptions {
 export async function writeJsonInTurns(json: Json, out: TextPieces, pace: Pace, options: WriteOptions = {}) {
   const { style = plainStrings, exempt } = options
   const writer = new Writer(out, pace, style)
-  const outermost = exempt && exempt.size > 0 && json instanceof RawJson ? await read(json, pace) : json
+  const outermost =
+    exempt && exempt.size > 0 && json instanceof RawJson ? await parseTextInTurns(json.text, pace) : json
   if (isJsonObject(outermost)) await writer.object(outermost, exempt)
   else await writer.value(outermost)
-}
-
-/** For text that was checked before. */
-function read(raw: RawJson, pace: Pace): Promise<Json> {
-  const limits = { ...trusted, maxMembers: Number.POSITIVE_INFINITY }
-  return parseJsonInTurns(Buffer.from(raw.text), limits, pace)
 }
 
 class Writer {
   readonly #out: TextPieces
   readonly #pace: Pace
   readonly #style: StringStyle
+  /** Of the strings of a container that is written at once. */
+  #cost = 0
+  readonly #counted = (value: string): string => {
+    this.#cost += this.#style.cost + value.length / this.#style.charsPerUnit
+    return this.#style.text(value)
+  }
 
   constructor(out: TextPieces, pace: Pace, style: StringStyle) {
     this.#out = out
@@ -77,23 +87,32 @@ class Writer {
   }
 
   async value(json: Json): Promise<void> {
-    if (this.#leaf(json)) await this.#pace.rest()
-    if (typeof json !== 'object' || json === null || json instanceof JsonNumber) return
+    const due = this.#atOnce(json)
+    if (due ?? this.#pace.spend(1)) await this.#pace.rest()
+    if (due !== undefined || typeof json !== 'object' || json === null || json instanceof JsonNumber) return
     if (json instanceof RawJson) await this.#raw(json)
     else if (isArray(json)) await this.#array(json)
     else await this.object(json)
   }
 
-  /** Writes what is no container; true when the slice is used up. Most values are leaves, and a promise for each would cost more than they do. */
-  #leaf(json: Json): boolean {
+  /**
+   * Writes what is not large; true when the slice is used up, undefined when it was not written. Most values are small, and a
+   * promise for each would cost more than they do.
+   */
+  #atOnce(json: Json): boolean | undefined {
     if (typeof json === 'string') {
       this.#out.add(this.#style.text(json))
       return this.#pace.spend(this.#style.cost + json.length / this.#style.charsPerUnit)
     }
-    // A container costs what it takes to enter and to leave it.
-    if (isContainer(json)) return this.#pace.spend(1)
-    this.#out.add(stringifyJson(json))
-    return this.#pace.spend(0.2)
+    if (!isContainer(json)) {
+      this.#out.add(stringifyJson(json))
+      return this.#pace.spend(0.2)
+    }
+    const size = sizeOf(json)
+    if (size === undefined) return undefined
+    this.#cost = 0
+    this.#out.add(this.#style === plainStrings ? stringifyJson(json) : mapStrings(json, this.#counted))
+    return this.#pace.spend(containerCost + this.#cost + size / sizePerUnit)
   }
 
   /** The text is valid: quotes stand around strings and nowhere else, and a colon only after a key. */
@@ -101,11 +120,11 @@ class Writer {
     let copied = 0
     if (this.#style !== plainStrings) {
       for (let at = text.indexOf('"'), next = 0; at >= 0; at = text.indexOf('"', next)) {
-        next = endOfString(text, at)
+        next = endOfString(text, at + 1) + 1
         let due = this.#pace.spend(0.5 + (next - at) / 512)
         if (!isKey(text, next)) {
           await this.#copy(text, copied, at)
-          due = this.#leaf(stringAt(text, at, next))
+          due = this.#atOnce(stringAt(text, at, next)) ?? due
           copied = next
         }
         if (due) await this.#pace.rest()
@@ -129,8 +148,9 @@ class Writer {
     for (const element of list) {
       this.#out.add(before)
       before = ','
-      if (isContainer(element)) await this.value(element)
-      else if (this.#leaf(element)) await this.#pace.rest()
+      const due = this.#atOnce(element)
+      if (due === undefined) await this.value(element)
+      else if (due) await this.#pace.rest()
     }
     this.#out.add(before === '[' ? '[]' : ']')
   }
@@ -142,25 +162,19 @@ class Writer {
       if (member === undefined) continue
       this.#out.add(`${before}${quoted(key)}:`)
       before = ','
+      if (this.#pace.spend(keyCost + key.length / charsPerUnit)) await this.#pace.rest()
       if (exempt?.has(key)) await new Writer(this.#out, this.#pace, plainStrings).value(member)
-      else if (isContainer(member)) await this.value(member)
-      else if (this.#leaf(member)) await this.#pace.rest()
+      else {
+        const due = this.#atOnce(member)
+        if (due === undefined) await this.value(member)
+        else if (due) await this.#pace.rest()
+      }
     }
     this.#out.add(before === '{' ? '{}' : '}')
   }
 }
 
 const isContainer = (json: Json): boolean => typeof json === 'object' && json !== null && !(json instanceof JsonNumber)
-
-/** The place after the quote that ends the string whose first quote is at `start`. */
-function endOfString(text: string, start: number): number {
-  for (let at = text.indexOf('"', start + 1); at >= 0; at = text.indexOf('"', at + 1)) {
-    let before = at
-    while (text.charCodeAt(before - 1) === 0x5c) before -= 1
-    if ((at - before) % 2 === 0) return at + 1
-  }
-  return text.length
-}
 
 function isKey(text: string, after: number): boolean {
   let at = after

@@ -138,24 +138,26 @@ describe('long lines', () => {
     expect(idsOf(device)).toEqual(['first', 'a', 'b'])
   })
 
-  it('keep their place: what was queued before goes out before, what came later later', async () => {
+  it('that wait for the device take turns with short ones that came later', async () => {
     const { device, broker } = await setUp()
     await broker.request(request('first'))
     let open = () => {}
     device.gate = new Promise((resolve) => {
       open = resolve
     })
-    const waiting = [broker.request(request('a')), broker.request(request('b', 600))]
-    // Until both stand in the queue.
+    const waiting = [broker.request(request('a')), broker.request(request('b', 600)), broker.request(request('c', 600))]
+    // Until all stand in the queue.
     for (let i = 0; i < 50; i += 1) await new Promise((resolve) => setImmediate(resolve))
-    waiting.push(broker.request(request('c')), broker.request(request('d', 600)))
+    waiting.push(broker.request(request('d', 600)))
+    for (let i = 0; i < 50; i += 1) await new Promise((resolve) => setImmediate(resolve))
+    waiting.push(broker.request(request('e')), broker.request(request('f')))
     open()
     await Promise.all(waiting)
-    expect(idsOf(device)).toEqual(['first', 'a', 'b', 'c', 'd'])
+    expect(idsOf(device)).toEqual(['first', 'a', 'b', 'e', 'f', 'c', 'd'])
   })
 
-  it('do not make a device late that has taken them, however long the slices of others hold up theirs', async () => {
-    const { device, broker, turns, clock } = await setUp()
+  it('hold up no line by their digest: only a checkpoint waits for it, and vouches for what came meanwhile', async () => {
+    const { rows, device, broker, turns, clock } = await setUp()
     await broker.request(request('first'))
     const writes = device.writes.length
     const long = broker.request(request('long', 30_000))
@@ -164,13 +166,32 @@ describe('long lines', () => {
     turns.gate = new Promise((resolve) => {
       open = resolve
     })
-    // Until the digest waits for its next slice.
-    for (let i = 0; i < 10; i += 1) await new Promise((resolve) => setImmediate(resolve))
-    await clock.advance(60_000)
+    await long
+    await broker.request(request('short'))
+    await broker.exchange(request('next'), answer)
+    expect(idsOf(device)).toEqual(['first', 'long', 'short', 'next', 'next'])
+    let signed = false
+    const checkpoint = broker.checkpoint().then(() => {
+      signed = true
+    })
+    await clock.advance(30_000)
+    expect(signed).toBe(false)
     expect(broker.stats()).toMatchObject([{ state: 'ok', dropped: 0 }])
     open()
-    await long
-    expect(idsOf(device)).toEqual(['first', 'long'])
+    await checkpoint
+    await broker.request(request('after'))
+    await broker.checkpoint()
+    await broker.close()
+    const { key, heads, publicKey } = { ...(await readEvidence(rows)), publicKey: (await broker.evidence())?.publicKey }
+    const files = [{ name: 'audit.log', bytes: device.writes.flat() }]
+    const proven = await verifyAudit({
+      files,
+      ...(key && { key }),
+      ...(heads && { heads }),
+      ...(publicKey && { publicKey }),
+    })
+    expect(proven).toMatchObject({ intact: true, problems: [] })
+    expect(device.lines.filter((line) => line.includes('"event":"checkpoint"'))).toHaveLength(2)
   })
 
   it('are refused when the device is too slow for them, and proven as far as it took them', async () => {

@@ -80,6 +80,13 @@ describe('a cubbyhole', () => {
     expect(await me('list', 'none')).toEqual({ kind: 'none' })
   })
 
+  it('refuses what is far too large before its text is made', async () => {
+    const { rows, as } = setUp()
+    const list = Array.from({ length: 20_000 }, () => 'x'.repeat(100))
+    await expect(async () => as(callerOf('one'))('update', 'x', { list })).rejects.toMatchObject({ status: 413 })
+    expect(rows.rows.size).toBe(0)
+  })
+
   it('takes no empty value and no empty path', async () => {
     const { as } = setUp()
     const me = as(callerOf('one'))

@@ -3,6 +3,7 @@ import { stringifyJson } from '../../../lib/json/stringify.ts'
 import { RawJson } from '../../../lib/json/value.ts'
 import type { Mounted } from '../../contracts/mounted.ts'
 import { type Call, operation, Refusal, type Reply, type Route } from '../../contracts/request.ts'
+import { refuseHuge } from '../../contracts/row-size.ts'
 
 const pathOf = (call: Pick<Call, 'params'>) => call.params['path'] ?? ''
 
@@ -65,6 +66,7 @@ const route: Route = {
       async handle(call) {
         const row = keyOf(call)
         if (Object.keys(call.input).length === 0) throw new Refusal(400, 'missing data fields')
+        refuseHuge(call.input)
         const text = Buffer.from(stringifyJson(call.input))
         await call.transaction(async (tx) => {
           // Written after the token's own were swept, it would stay for ever.

@@ -61,6 +61,9 @@ async function createToken(
   return { kind: 'auth', auth: authJson(token, row, lifetime.ttlMs, identity), warnings }
 }
 
+/** Each is looked up. */
+const maxPolicies = 1000
+
 function requestOf(
   call: Call<CreateInput>,
   { live, acl }: Presented,
@@ -107,6 +110,9 @@ function refuseInput(request: TokenRequest): void {
   const wrong = type === 'batch' && without.find(([, given]) => given)
   if (wrong) throw new Refusal(400, `batch tokens cannot have "${wrong[0]}" set`)
   if (input.num_uses < 0) throw new Refusal(400, 'number of uses cannot be negative')
+  if ((input.policies?.length ?? 0) > maxPolicies) {
+    throw new Refusal(400, `more than ${maxPolicies} policies`)
+  }
 }
 
 function refuseId({ input, sudo, call }: TokenRequest): void {

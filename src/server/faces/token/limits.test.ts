@@ -108,3 +108,21 @@ it('an orphan by its own path needs no sudo, one by no_parent does', async () =>
   const asked = await server.call('POST', 'auth/token/create-orphan', { no_parent: true }, maker)
   expect(asked.body.errors).toEqual(['root or sudo privileges required to create orphan token'])
 })
+
+describe('the number of policies of a token', () => {
+  it('is a thousand at most: each is looked up', async () => {
+    const names = (count: number) => Array.from({ length: count }, (_, i) => `p${i}`)
+    const answer = await server.call('POST', 'auth/token/create', { policies: names(1001) })
+    expect([answer.status, answer.body.errors]).toEqual([400, ['more than 1000 policies']])
+    expect((await create({ policies: names(1000) })).auth.policies).toHaveLength(1001)
+  })
+})
+
+describe('parameters that nobody knows', () => {
+  it('are named in a warning that stays short however many they are', async () => {
+    const unknown = Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`${'n'.repeat(300)}${i}`, 1]))
+    const [warning = ''] = (await create({ policies: ['rw'], ...unknown })).warnings
+    expect(warning).toMatch(/^Endpoint ignored these unrecognized parameters: \[n{100}… .* … and 50 more\]$/)
+    expect(warning.length).toBeLessThan(11_000)
+  })
+})

@@ -1,5 +1,6 @@
-import { createHash, type Hash } from 'node:crypto'
 import type { HmacSha256, MessageParts } from '../../../../lib/hmac-sha256/hmac-sha256.ts'
+import type { Turns } from '../../../../lib/turns.ts'
+import { ChainDigest } from './chain-digest.ts'
 import type { CheckpointKey } from './checkpoint-key.ts'
 
 export interface Chain {
@@ -8,7 +9,7 @@ export interface Chain {
   /** Hex HMAC of the last line that the device took; of the chain's id before the first. */
   mac: string
   /** Of all bytes since the last checkpoint, its own line included; before the first: since the chain began. */
-  digest: Hash
+  readonly digest: ChainDigest
   /** The last line that a checkpoint has covered. */
   covered: number
 }
@@ -20,14 +21,17 @@ export interface Body {
   readonly signed: boolean
 }
 
-/** A body that is too long to be hashed in one piece of work: in pieces, all but its place in the chain hashed. */
+/**
+ * A body that is too long to be hashed in one piece of work: in pieces, all but its place in the chain hashed. One piece has room
+ * for the link behind it.
+ */
 export interface LongBody {
   readonly pieces: readonly Uint8Array[]
   readonly parts: MessageParts
 }
 
 /** What the link adds to a body, at most. */
-const linkBytes = 200
+export const linkBytes = 200
 const signatureBytes = 400
 /** What is kept between groups, at most. */
 const keptBytes = 1024 * 1024
@@ -48,8 +52,9 @@ export class ChainWriter {
     this.#prefixBytes = Buffer.byteLength(prefix)
   }
 
-  begin(id: string): Chain {
-    return { id, seq: 0, mac: this.#hmac.hex(id), digest: createHash('sha256'), covered: 0 }
+  /** `turns`: what the digest of long lines is made in. */
+  begin(id: string, turns: Turns): Chain {
+    return { id, seq: 0, mac: this.#hmac.hex(id), digest: new ChainDigest(turns), covered: 0 }
   }
 
   /**
@@ -82,7 +87,7 @@ export class ChainWriter {
       end += 1
       lines.push(bytes.subarray(start, end))
     }
-    if (skip === 0 && digested === 0) chain.digest.update(bytes.subarray(0, end))
+    if (skip === 0 && digested === 0) chain.digest.add(bytes.subarray(0, end))
     else digest(chain.digest, lines.slice(digested), skip)
     return { lines, seq, mac }
   }
@@ -92,7 +97,7 @@ export class ChainWriter {
     return this.#hmac.begin()
   }
 
-  /** As `link` for one long body, except that the chain's digest has not moved: `digest` moves it, piece by piece. */
+  /** As `link` for one long body, except that the chain's digest has not moved. */
   linkLong(
     chain: Pick<Chain, 'id' | 'seq' | 'mac'>,
     { pieces, parts }: LongBody,
@@ -127,9 +132,8 @@ export class ChainWriter {
 
   /** The signature stands for the line without it, so for all that the digest and the heads say. */
   #sign(text: string, chain: Chain, seq: number, mac: string): string {
-    const digest = chain.digest.digest('hex')
+    const digest = chain.digest.take()
     const body = `${text},"lines":${seq - chain.covered},"digest":"${digest}","public_key":"${this.#signer.publicKey}"`
-    chain.digest = createHash('sha256')
     chain.covered = seq
     return `${body},"signature":"${this.#signer.sign(body.slice(this.#prefix.length) + link(chain.id, seq + 1, mac))}"`
   }
@@ -139,6 +143,6 @@ function link(chain: string, seq: number, mac: string): string {
   return `,"chain":"${chain}","seq":${seq},"prev":"${mac}"}`
 }
 
-function digest(hash: Hash, lines: readonly Uint8Array[], skip: number): void {
-  for (const line of lines) hash.update(line.subarray(skip))
+function digest(all: ChainDigest, lines: readonly Uint8Array[], skip: number): void {
+  for (const line of lines) all.add(line.subarray(skip))
 }

@@ -4,10 +4,10 @@ import { Pace, type Turns } from '../../../../lib/turns.ts'
 import type { AuditDevice } from '../../../contracts/devices.ts'
 import { chainBody, droppedBody, headsMember } from './chain-line.ts'
 import { type ChainHead, type ChainLog, touchMs } from './chain-log.ts'
-import type { Body, Chain, ChainWriter, LongBody } from './chain-writer.ts'
+import { type Body, type Chain, type ChainWriter, type LongBody, linkBytes } from './chain-writer.ts'
 import { DeviceTally } from './device-tally.ts'
 import { countLines, type Entry, LineQueue } from './line-queue.ts'
-import { bytesOf, digestInTurns, hashInTurns, isShort, joinInTurns, textOf } from './long-lines.ts'
+import { bytesOf, completed, hashInTurns, isShort, joinInTurns, textOf } from './long-lines.ts'
 
 export interface ChainedDeviceOptions {
   readonly path: string
@@ -99,7 +99,7 @@ export class ChainedDevice {
 
   /** As `write`, for lines in pieces of bytes: what can be hashed before their place in the chain is known is hashed in slices. */
   async writeLong(bodies: readonly (readonly Uint8Array[])[]): Promise<void> {
-    const { writer, turns, clock } = this.#options
+    const { writer, device, turns, clock } = this.#options
     // Of a long string there remains its HMAC: such a line shares its write with others.
     if (bodies.every((pieces) => isShort(pieces))) return this.write(bodies.map(textOf))
     const pace = new Pace(turns)
@@ -108,7 +108,7 @@ export class ChainedDevice {
       if (this.#refusalOfLong() !== undefined) break
       const parts = writer.begins()
       await hashInTurns(parts, writer.vouched(pieces), pace)
-      long.push({ pieces, parts })
+      long.push({ pieces: device.takesPieces ? pieces : [await joinInTurns(pieces, linkBytes, pace)], parts })
     }
     const refusal = this.#refusalOfLong()
     if (refusal === undefined) return this.#enqueue([], undefined, long)
@@ -127,9 +127,8 @@ export class ChainedDevice {
   }
 
   #refusalOfLong(): string | undefined {
-    return (
-      this.#refusal() ?? (this.#queue.longBytes >= maxLongBytes ? 'too many long audit lines are waiting' : undefined)
-    )
+    const waiting = this.#queue.longBytes + (this.#chain?.digest.waitingBytes ?? 0)
+    return this.#refusal() ?? (waiting >= maxLongBytes ? 'too many long audit lines are waiting' : undefined)
   }
 
   #enqueue(bodies: readonly string[], checkpoint?: Entry['checkpoint'], long?: readonly LongBody[]): Promise<void> {
@@ -147,7 +146,13 @@ export class ChainedDevice {
       setImmediate(resolve)
     })
     this.#enough = undefined
-    while (this.#queue.length > 0) await this.#writeGroup(this.#queue.take())
+    while (this.#queue.length > 0) {
+      const group = this.#queue.take()
+      // Before the device's time runs.
+      const digesting = group.some(({ checkpoint }) => checkpoint) ? this.#chain?.digest.settled() : undefined
+      if (digesting) await digesting
+      await this.#writeGroup(group)
+    }
     this.#running = undefined
   }
 
@@ -172,13 +177,9 @@ export class ChainedDevice {
       this.#stuck = true
       this.#fail(error)
     }
-    let cancel = this.#options.clock.after(deadlineMs, late)
-    const time = (runs: boolean) => {
-      cancel()
-      if (runs) cancel = this.#options.clock.after(deadlineMs, late)
-    }
+    const cancel = this.#options.clock.after(deadlineMs, late)
     try {
-      await (long ? this.#sendLong(long, abort.signal, time) : this.#send(group, abort.signal))
+      await (long ? this.#sendLong(long, abort.signal) : this.#send(group, abort.signal))
       this.#failures = 0
       settle()
     } catch (error) {
@@ -207,6 +208,7 @@ export class ChainedDevice {
   #abandonChain(): void {
     const chain = this.#chain
     this.#chain = undefined
+    chain?.digest.forget()
     if (chain) this.#quietly(this.#options.chains.advance(chain.id, { seq: chain.seq, mac: chain.mac }, true))
   }
 
@@ -245,29 +247,21 @@ export class ChainedDevice {
     this.#scheduleHead()
   }
 
-  /**
-   * The chain's digest moves on while the device writes. `time` stops the deadline's clock for work of our own: how long slices
-   * take depends on everybody's, and is no fault of the device.
-   */
-  async #sendLong(long: readonly LongBody[], signal: AbortSignal, time: (runs: boolean) => void): Promise<void> {
-    const { device, writer, turns } = this.#options
+  /** The chain's digest moves on while the device writes, and after. */
+  async #sendLong(long: readonly LongBody[], signal: AbortSignal): Promise<void> {
+    const { device, writer } = this.#options
     if (!this.#chain || this.tally.unreported) await this.#send([], signal)
     const chain = this.#chain
     if (!chain) throw new Error('a chain that was not opened')
-    time(false)
-    const pace = new Pace(turns)
     const lines: Uint8Array[] = []
-    const vouched: Uint8Array[] = []
     let place: Pick<Chain, 'id' | 'seq' | 'mac'> = chain
     for (const body of long) {
       const { line, ...next } = writer.linkLong(place, body)
-      lines.push(...(device.takesPieces ? line : [await joinInTurns(line, pace)]))
-      vouched.push(...writer.vouched(line))
+      lines.push(...(device.takesPieces ? line : [completed(line)]))
+      chain.digest.addInTurns(writer.vouched(line))
       place = { id: chain.id, ...next }
     }
-    time(true)
-    const written = device.write(lines, signal).then(() => time(false))
-    await Promise.all([written, digestInTurns(chain, vouched, pace)])
+    await device.write(lines, signal)
     chain.seq = place.seq
     chain.mac = place.mac
     this.tally.took(long.length, undefined)
@@ -276,12 +270,12 @@ export class ChainedDevice {
 
   /** Puts a first line before the group that tells of all other chains. */
   async #open(before: string[]): Promise<Chain> {
-    const { chains, clock, writer, prefix } = this.#options
+    const { chains, clock, writer, turns, prefix } = this.#options
     const heads = await chains.heads()
     const id = await chains.open()
     before.unshift(chainBody(clock.now(), 'opened', { device: this.path, heads: headsMember(heads) }, prefix))
     this.#recorded = { seq: 0, at: clock.now() }
-    return writer.begin(id)
+    return writer.begin(id, turns)
   }
 
   #scheduleHead(): void {

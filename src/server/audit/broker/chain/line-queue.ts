@@ -19,6 +19,8 @@ export class LineQueue {
   lines = 0
   /** Of long lines. */
   longBytes = 0
+  /** Short ones went out last, and long ones wait. */
+  #longNext = false
 
   get length(): number {
     return this.#entries.length
@@ -31,11 +33,18 @@ export class LineQueue {
     if (entry.long) this.longBytes += bytesOf(entry.long)
   }
 
-  /** What goes out next: all that waits, or what stands before a long line, or that line. */
+  /**
+   * What goes out next: all short lines, or one long entry. Where both wait they take turns: nobody's line waits for more than one
+   * that is longer, and no long one for more than one group. Lines about the chain stay behind what was there before them.
+   */
   take(): Entry[] {
     if (this.longBytes === 0) return this.takeAll()
     const at = this.#entries.findIndex(({ long }) => long !== undefined)
-    const group = this.#entries.splice(0, Math.max(1, at))
+    const short = ({ long, checkpoint }: Entry, i: number) => long === undefined && (i < at || checkpoint === undefined)
+    const passing = this.#longNext ? [] : this.#entries.filter(short)
+    const group = passing.length > 0 ? passing : this.#entries.slice(at, at + 1)
+    this.#longNext = passing.length > 0
+    this.#entries = this.#entries.filter((entry) => !group.includes(entry))
     for (const { bodies, long } of group) {
       if (long) this.longBytes -= bytesOf(long)
       this.lines -= bodies.length
