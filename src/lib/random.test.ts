@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { pooled } from './random.ts'
+import { pooled, pooledUuids, systemRandom, uuid } from './random.ts'
 
 it('hands out every byte once, in pieces that others can not change', () => {
   let next = 0
@@ -12,4 +12,24 @@ it('hands out every byte once, in pieces that others can not change', () => {
   drawn[3]?.fill(0)
   expect(drawn[4]?.every((byte) => byte !== 0)).toBe(true)
   expect(drawn.map((piece) => piece.length)).toEqual([...Array.from({ length: 2000 }, (_, i) => i % 20), 5000])
+})
+
+it('makes the same UUIDs from pooled chance as from pieces of it', () => {
+  const chance = () => {
+    let state = 7
+    return (size: number) =>
+      Uint8Array.from({ length: size }, () => {
+        state = (state * 69_069 + 1) % 2 ** 32
+        return state >>> 16
+      })
+  }
+  const [some, same] = [pooledUuids(chance()), pooled(chance())]
+  for (let i = 0; i < 1000; i += 1) expect(some()).toBe(uuid(same))
+})
+
+it('makes UUIDs of version 4 that are all different', () => {
+  const next = pooledUuids(systemRandom)
+  const made = Array.from({ length: 2000 }, next)
+  expect(new Set(made).size).toBe(made.length)
+  for (const id of made) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
 })

@@ -28,6 +28,27 @@ export function uuid(random: RandomBytes): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
+/** The same, for names of which thousands are made a second: `uuid` of `pooled(random)`. */
+export function pooledUuids(random: RandomBytes): () => string {
+  let pool = ''
+  let at = 0
+  return () => {
+    if (at + 32 > pool.length) {
+      pool = Buffer.from(random(poolBytes)).toString('hex')
+      at = 0
+    }
+    const from = at
+    at += 32
+    const variant = variants[Number.parseInt(pool.charAt(from + 16), 16) & 3] ?? ''
+    const [first, second] = [pool.slice(from, from + 8), pool.slice(from + 8, from + 12)]
+    const [third, fourth] = [pool.slice(from + 13, from + 16), pool.slice(from + 17, from + 20)]
+    return `${first}-${second}-4${third}-${variant}${fourth}-${pool.slice(from + 20, from + 32)}`
+  }
+}
+
+/** The first digit of the fourth group: two bits of the version that RFC 9562 describes, two of chance. */
+const variants = ['8', '9', 'a', 'b']
+
 const poolBytes = 4096
 
 /**

@@ -1,6 +1,7 @@
 import { stringifyJson } from '../../lib/json/stringify.ts'
 import type { Json } from '../../lib/json/value.ts'
 import { Refusal } from '../contracts/request.ts'
+import { refuseHuge } from '../contracts/row-size.ts'
 import type { Schema, SecretStorage, Tx } from '../contracts/secret-storage.ts'
 import type { Check, ReadKey, Stored } from '../contracts/storage.ts'
 import { parseRow } from './view.ts'
@@ -120,10 +121,11 @@ export class Attempt implements Tx {
   }
 
   #write(key: string, write: Write): void {
-    const bytes = Buffer.byteLength(key)
+    // A character has three bytes at most.
+    const bytes = key.length * 3 > maxKeyBytes ? Buffer.byteLength(key) : 0
     if (bytes > maxKeyBytes)
       throw new Refusal(400, `path too long: ${bytes} bytes in storage, the limit is ${maxKeyBytes}`)
-    if (key.includes('\0') || /\p{Surrogate}/u.test(key)) throw new Refusal(400, 'path contains an invalid character')
+    if (key.includes('\0') || !key.isWellFormed()) throw new Refusal(400, 'path contains an invalid character')
     if (this.#options.isReserved(key)) throw new Error(`the row "${key}" belongs to the barrier`)
     if (write.kind !== 'remove' && write.value.length > maxPlaintextBytes) {
       throw new Refusal(413, `value too large: ${write.value.length} bytes, the limit is ${maxPlaintextBytes}`)
@@ -140,6 +142,7 @@ export class Attempt implements Tx {
 /** Bytes are copied: the caller may go on using its buffer. A document says its format itself. */
 function encode(value: Json | Uint8Array, format?: number): { value: Uint8Array; format: number } {
   if (value instanceof Uint8Array) return { value: Buffer.from(value), format: format ?? 1 }
+  refuseHuge(value)
   const said = typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined
   return { value: Buffer.from(stringifyJson(value)), format: format ?? (typeof said === 'number' ? said : 1) }
 }

@@ -276,8 +276,7 @@ function write(method: string, response: ServerResponse, answer: HttpAnswer): vo
   const { body } = answer
   if (typeof body === 'string' || body instanceof Uint8Array) {
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length
-    const headers = answer.status === 204 ? answer.headers : { ...answer.headers, 'Content-Length': length }
-    response.writeHead(answer.status, headers)
+    response.writeHead(answer.status, headerList(answer, length))
     if (method === 'HEAD' || length === 0) response.end()
     // As many bytes as characters: ASCII, which Node writes faster when it is told.
     else if (length === body.length) response.end(body, 'latin1')
@@ -286,6 +285,14 @@ function write(method: string, response: ServerResponse, answer: HttpAnswer): vo
   }
   response.writeHead(answer.status, answer.headers)
   void stream(response, body)
+}
+
+/** Names and values in turn, which Node takes as they are. */
+function headerList({ status, headers }: HttpAnswer, length: number): string[] {
+  const list: string[] = []
+  for (const name in headers) list.push(name, headers[name] ?? '')
+  if (status !== 204) list.push('Content-Length', String(length))
+  return list
 }
 
 async function stream(response: ServerResponse, body: AsyncIterable<Uint8Array>): Promise<void> {

@@ -8,7 +8,7 @@ export interface RouteMatch {
 
 interface Pattern {
   readonly route: Route
-  /** Before `{rest...}`, or all segments when there is none. Undefined name: a literal. */
+  /** Before `{rest...}`, or all segments when there is none. */
   readonly head: readonly Segment[]
   readonly rest?: { readonly name: string; readonly optional: boolean }
   /** Literals after the rest, as in `mounts/{path...}/tune`. */
@@ -16,7 +16,11 @@ interface Pattern {
   /** Orders patterns: the most literal first. */
   readonly rank: string
 }
-type Segment = { readonly literal: string } | { readonly name: string }
+interface Segment {
+  /** Undefined: any text, which is captured. */
+  readonly literal: string | undefined
+  readonly name: string
+}
 
 const noParams: Record<string, string> = Object.freeze({})
 
@@ -28,12 +32,12 @@ export class RouteTable {
     const patterns = routes.map(compile).sort((a, b) => (a.rank < b.rank ? -1 : a.rank > b.rank ? 1 : 0))
     for (const pattern of patterns) {
       const first = pattern.head[0]
-      if (!first || !('literal' in first)) this.#anyFirst.push(pattern)
+      if (first?.literal === undefined) this.#anyFirst.push(pattern)
     }
     for (const pattern of patterns) {
       const first = pattern.head[0]
-      if (!first || !('literal' in first) || this.#byFirst.has(first.literal)) continue
-      const same = patterns.filter(({ head: [f] }) => !f || !('literal' in f) || f.literal === first.literal)
+      if (first?.literal === undefined || this.#byFirst.has(first.literal)) continue
+      const same = patterns.filter(({ head: [f] }) => f?.literal === undefined || f.literal === first.literal)
       this.#byFirst.set(first.literal, same)
     }
   }
@@ -64,7 +68,7 @@ function compile(route: Route): Pattern {
     const capture = /^\{([a-z0-9_]+)(\.\.\.)?(\?)?\}$/i.exec(part)
     if (!capture) {
       if (rest) tail.push(part)
-      else head.push({ literal: part })
+      else head.push({ literal: part, name: '' })
       rank += '0'
     } else if (capture[2]) {
       if (rest) throw new Error(`two rests in the route ${route.path}`)
@@ -73,7 +77,7 @@ function compile(route: Route): Pattern {
     } else if (rest) {
       throw new Error(`only literals may follow the rest in the route ${route.path}`)
     } else {
-      head.push({ name: capture[1] ?? '' })
+      head.push({ literal: undefined, name: capture[1] ?? '' })
       rank += '1'
     }
   }
@@ -95,20 +99,24 @@ function matchPattern(
   for (let i = 0; i < tail.length; i += 1) if (tail[i] !== segments[length - tail.length + i]) return undefined
   const params = matchHead(head, segments)
   if (!params || !rest) return params
-  const text = segments.slice(head.length, length - tail.length).join('/')
-  return text === '' && !rest.optional ? undefined : { ...params, [rest.name]: text }
+  const [from, to] = [head.length, length - tail.length]
+  const text = to - from === 1 ? (segments[from] ?? '') : segments.slice(from, to).join('/')
+  if (text === '' && !rest.optional) return undefined
+  return params === noParams ? { [rest.name]: text } : { ...params, [rest.name]: text }
 }
 
 function matchHead(head: readonly Segment[], segments: readonly string[]): Record<string, string> | undefined {
   let params: Record<string, string> | undefined
-  for (const [i, segment] of head.entries()) {
+  let i = 0
+  for (const { literal, name } of head) {
     const text = segments[i] ?? ''
-    if ('literal' in segment) {
-      if (segment.literal !== text) return undefined
+    i += 1
+    if (literal !== undefined) {
+      if (literal !== text) return undefined
     } else if (text === '') return undefined
     else {
       params ??= {}
-      params[segment.name] = text
+      params[name] = text
     }
   }
   return params ?? noParams

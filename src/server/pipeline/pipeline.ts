@@ -2,7 +2,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { JsonObject } from '../../lib/json/value.ts'
 import type { Logger } from '../../lib/log.ts'
-import { pooled, type RandomBytes, uuid } from '../../lib/random.ts'
+import { pooledUuids, type RandomBytes } from '../../lib/random.ts'
 import { createTurns, type Turns } from '../../lib/turns.ts'
 import type { Admission, AdmissionHeaders, LeaseCounts, Lockout } from '../contracts/access/admission.ts'
 import type { Auditor } from '../contracts/audit.ts'
@@ -30,6 +30,7 @@ import { settle, settleRefusal } from './answer/settle.ts'
 import { wrapAnswer } from './answer/wrap.ts'
 import { Deadline } from './deadline.ts'
 import { type Answer, type Exchange, type Incoming, type Made, newExchange, noInput } from './exchange.ts'
+import { namesText } from './input/names-text.ts'
 import { readGiven } from './input/request-body.ts'
 import { checkHeaders } from './input/request-headers.ts'
 import { LiveCall } from './live-call.ts'
@@ -72,19 +73,19 @@ export interface PipelineOptions {
 
 export class Pipeline {
   readonly #options: PipelineOptions
-  readonly #ids: RandomBytes
+  readonly #newId: () => string
   readonly #turns: Turns
 
   constructor(options: PipelineOptions) {
     this.#options = options
-    this.#ids = pooled(options.random)
+    this.#newId = pooledUuids(options.random)
     this.#turns = options.turns ?? createTurns()
   }
 
   /** Never rejects: whatever goes wrong is an answer. */
   async handle(incoming: Incoming): Promise<Answer> {
     const { clock } = this.#options
-    const x = newExchange(incoming, uuid(this.#ids), clock.now(), new Deadline(clock, incoming))
+    const x = newExchange(incoming, this.#newId(), clock.now(), new Deadline(clock, incoming))
     const begun = this.#options.meter?.begin(x) ?? 0
     let answer: Answer
     try {
@@ -300,10 +301,10 @@ export class Pipeline {
     if (converted instanceof Refusal) throw converted
     if (!converted) return
     const { unknown, replaced } = converted
-    if (unknown.length > 0) x.warnings.push(`Endpoint ignored these unrecognized parameters: [${unknown.join(' ')}]`)
+    if (unknown.length > 0) x.warnings.push(`Endpoint ignored these unrecognized parameters: ${namesText(unknown)}`)
     if (replaced.length > 0) {
       x.warnings.push(
-        `Endpoint replaced the value of these parameters with the values captured from the endpoint's path: [${replaced.join(' ')}]`,
+        `Endpoint replaced the value of these parameters with the values captured from the endpoint's path: ${namesText(replaced)}`,
       )
     }
   }

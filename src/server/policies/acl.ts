@@ -18,6 +18,8 @@ export interface Verdict {
   readonly list?: ListRules
 }
 
+type Verdicts = WeakMap<Permissions, Map<number, Verdict>>
+
 const denial: Verdict = { allowed: false, sudo: false, root: false, granting: [] }
 
 /**
@@ -41,10 +43,18 @@ export class Acl {
   readonly #rules: FilledRules | undefined
   /** The one answer of root. */
   readonly #all: Verdict | undefined
+  /** What rules permit, by the capability that it takes. */
+  readonly #verdicts: Verdicts
   #prepared: Promise<void> | undefined
 
-  constructor(rules: FilledRules | undefined, namespace: NamespaceInfo, prefix = '') {
+  constructor(
+    rules: FilledRules | undefined,
+    namespace: NamespaceInfo,
+    prefix = '',
+    verdicts: Verdicts = new WeakMap(),
+  ) {
     this.root = rules === undefined
+    this.#verdicts = verdicts
     this.namespace = namespace
     this.#rules = rules
     this.prefix = prefix
@@ -61,7 +71,7 @@ export class Acl {
 
   /** As asked from a child namespace at `prefix` ("child/"): its paths are below there. */
   below(prefix: string): Acl {
-    return prefix === '' ? this : new Acl(this.#rules, this.namespace, this.prefix + prefix)
+    return prefix === '' ? this : new Acl(this.#rules, this.namespace, this.prefix + prefix, this.#verdicts)
   }
 
   check(request: AclRequest): Verdict {
@@ -71,11 +81,22 @@ export class Acl {
     if (!found) return denial
     const sudo = (found.capabilities & bits.sudo) !== 0
     if (findShortfall(found, request)) return sudo ? { ...denial, sudo } : denial
-    const needed = bits[neededCapability[operation]]
+    const permitted = this.#permitted(found, bits[neededCapability[operation]], sudo)
+    const list = isListing(operation) ? this.#listRules(found, request) : undefined
+    return list ? { ...permitted, list } : permitted
+  }
+
+  /** The same object for the same rule and capability: who is asked the same of each request remembers what it made of it. */
+  #permitted(found: Permissions, needed: number, sudo: boolean): Verdict {
+    const byCapability = this.#verdicts.get(found)
+    const known = byCapability?.get(needed)
+    if (known) return known
     const names = new Set(found.sources.filter((s) => (s.rule.capabilities & needed) !== 0).map((s) => s.policy))
     const granting = [...names].map((name) => ({ name, namespace: this.namespace, type: 'acl' }))
-    const list = isListing(operation) ? this.#listRules(found, request) : undefined
-    return { allowed: true, sudo, root: false, granting, ...(list && { list }) }
+    const verdict = { allowed: true, sudo, root: false, granting }
+    if (byCapability) byCapability.set(needed, verdict)
+    else this.#verdicts.set(found, new Map([[needed, verdict]]))
+    return verdict
   }
 
   /** The one rule that counts for a path. */

@@ -18,7 +18,7 @@ export function checkKey(key: string): number {
     throw new RangeError(`a storage key has 1 to ${maxKeyBytes} bytes, not ${bytes}`)
   if (key.includes('\0')) throw new RangeError('a storage key has no NUL')
   // Two strings with lone surrogates would become the same bytes.
-  if (/\p{Surrogate}/u.test(key)) throw new RangeError('a storage key has no lone surrogates')
+  if (!key.isWellFormed()) throw new RangeError('a storage key has no lone surrogates')
   return bytes
 }
 

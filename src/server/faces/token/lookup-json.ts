@@ -1,5 +1,6 @@
 import { formatGoTime } from '../../../lib/go-time.ts'
-import type { JsonObject } from '../../../lib/json/value.ts'
+import { stringifyJson } from '../../../lib/json/stringify.ts'
+import { type JsonObject, KeptJson, RawJson } from '../../../lib/json/value.ts'
 import { type NamespaceInfo, rootNamespace } from '../../contracts/epochs.ts'
 import type { TokenRow } from '../../tokens/token-row.ts'
 
@@ -13,8 +14,19 @@ export interface LookedUp {
   readonly identityPolicies: readonly string[]
 }
 
-/** A token as lookups show it. */
-export function lookupJson({ row, token, now, usesLeft, namespace, identityPolicies }: LookedUp): JsonObject {
+/** A token as lookups show it. `kept`: what `keptLookup` made of the same token, if it is at hand. */
+export function lookupJson(found: LookedUp, kept = keptLookup(found)): KeptJson {
+  const { row, now, usesLeft } = found
+  const ttl = row.expiresAt > 0 ? Math.max(0, Math.floor((row.expiresAt - now) / 1000)) : 0
+  return new KeptJson(kept, `"num_uses":${usesLeft ?? row.numUses},"ttl":${ttl}`)
+}
+
+/** What stays the same as long as the token's row does. */
+export function keptLookup(found: Omit<LookedUp, 'now' | 'usesLeft'>): RawJson {
+  return new RawJson(stringifyJson(keptMembers(found)))
+}
+
+function keptMembers({ row, token, namespace, identityPolicies }: Omit<LookedUp, 'now' | 'usesLeft'>): JsonObject {
   // A batch token's times are whole seconds.
   const time = (ms: number) => formatGoTime(row.type === 'batch' ? Math.floor(ms / 1000) * 1000 : ms)
   return {
@@ -34,14 +46,12 @@ export function lookupJson({ row, token, now, usesLeft, namespace, identityPolic
       : {}),
     meta: row.meta && Object.keys(row.meta).length > 0 ? row.meta : null,
     ...(namespace && namespace.id !== rootNamespace.id ? { namespace_path: namespace.path } : {}),
-    num_uses: usesLeft ?? row.numUses,
     orphan: row.ancestors.length === 0,
     path: row.path,
     ...(row.periodMs > 0 ? { period: Math.floor(row.periodMs / 1000) } : {}),
     policies: row.policies,
     renewable: row.renewable,
     ...(row.role === undefined ? {} : { role: row.role }),
-    ttl: row.expiresAt > 0 ? Math.max(0, Math.floor((row.expiresAt - now) / 1000)) : 0,
     type: row.type,
   }
 }

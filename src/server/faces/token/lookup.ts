@@ -1,12 +1,16 @@
+import type { RawJson } from '../../../lib/json/value.ts'
 import { type Call, operation, Refusal, type Reply, type Route } from '../../contracts/request.ts'
+import type { LiveToken } from '../../tokens/live-token.ts'
 import type { FoundToken } from '../../tokens/token-store.ts'
 import { findByAccessor, findToken } from './found-token.ts'
-import { lookupJson } from './lookup-json.ts'
+import { keptLookup, lookupJson } from './lookup-json.ts'
 import type { TokenFaceOptions } from './token-face.ts'
 import { accessorField, tokenField } from './token-fields.ts'
 
 export function lookupRoutes(options: TokenFaceOptions): Route[] {
   const own = (call: Call<unknown>) => options.presented.get(call)
+  /** Clients ask for their own token again and again. */
+  const known = new WeakMap<LiveToken, RawJson>()
   /** The caller's own is looked up also from a namespace below its own. */
   const self = operation({
     input: {},
@@ -15,7 +19,15 @@ export function lookupRoutes(options: TokenFaceOptions): Route[] {
       const presented = own(call)
       if (!presented) throw new Refusal(403, 'bad token')
       // As the request's own read found it, ancestors and entity included: nothing is asked a second time.
-      return shown(options, presented.live, presented.live.identityPolicies, presented.token, call)
+      const { live, token } = presented
+      const { row, identityPolicies } = live
+      let kept = known.get(live)
+      if (!kept) {
+        const namespace = options.namespaceOf(row.namespace)
+        kept = keptLookup({ row, token, namespace, identityPolicies })
+        known.set(live, kept)
+      }
+      return shown(options, live, { token, identityPolicies, kept }, call)
     },
   })
   const other = operation({
@@ -54,17 +66,18 @@ async function show(options: TokenFaceOptions, found: FoundToken, token: string,
   const { tokens, namespaceOf, nounsOf } = options
   const namespace = namespaceOf(found.row.namespace)
   const policies = namespace ? await tokens.identityPolicies(found.row, nounsOf(namespace).identity) : []
-  return shown(options, found, policies, token, call)
+  return shown(options, found, { token, identityPolicies: policies }, call)
 }
 
 async function shown(
   { tokens, namespaceOf }: TokenFaceOptions,
   { id, row }: FoundToken,
-  identityPolicies: readonly string[],
-  token: string,
+  { kept, ...about }: { readonly token: string; readonly identityPolicies: readonly string[]; readonly kept?: RawJson },
   { now }: Call<unknown>,
 ): Promise<Reply> {
   const usesLeft = row.numUses > 0 ? await tokens.usesLeft(id) : undefined
-  const namespace = namespaceOf(row.namespace)
-  return { kind: 'data', data: lookupJson({ row, token, now, usesLeft, namespace, identityPolicies }) }
+  return {
+    kind: 'data',
+    data: lookupJson({ row, now, usesLeft, namespace: namespaceOf(row.namespace), ...about }, kept),
+  }
 }

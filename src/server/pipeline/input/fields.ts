@@ -16,18 +16,26 @@ export interface Converted {
 
 /** Refuses (400) values that can't be read as their field's kind. Path captures win over what was sent. */
 export function convertFields(fields: Fields, given: JsonObject, params: Readonly<Record<string, string>>): Converted {
+  const names = Object.keys(given)
+  const unknown = names.filter((name) => !Object.hasOwn(params, name) && !Object.hasOwn(fields, name))
+  const replaced = names.filter((name) => Object.hasOwn(params, name))
   const input: Record<string, unknown> = {}
-  const unknown: string[] = []
-  const replaced: string[] = []
-  for (const name of Object.keys(given)) {
-    if (Object.hasOwn(params, name)) replaced.push(name)
-    else if (!Object.hasOwn(fields, name)) unknown.push(name)
-  }
-  for (const [name, field] of Object.entries(fields)) {
+  for (const [name, field] of entriesOf(fields)) {
     const value = Object.hasOwn(params, name) ? params[name] : given[name]
     input[name] = value === undefined ? field.default : convertField(name, field, value)
   }
   return { input, unknown: unknown.sort(), replaced: replaced.sort() }
+}
+
+/** Operations declare theirs once. */
+const known = new WeakMap<Fields, readonly (readonly [string, Field])[]>()
+
+function entriesOf(fields: Fields): readonly (readonly [string, Field])[] {
+  const entries = known.get(fields)
+  if (entries) return entries
+  const made = Object.entries(fields)
+  known.set(fields, made)
+  return made
 }
 
 function convertField(name: string, field: Field, value: Json): unknown {
@@ -114,8 +122,14 @@ function integer(value: Json): number | undefined {
 
 function commaList(value: Json): string[] | undefined {
   if (Array.isArray(value)) {
-    const list = value.map((item: Json) => text(item instanceof JsonNumber ? item.text : item))
-    return list.every((item) => item !== undefined) ? list.map((item) => item.trim()) : undefined
+    const items: readonly Json[] = value
+    const list: string[] = []
+    for (const item of items) {
+      const one = text(item instanceof JsonNumber ? item.text : item)
+      if (one === undefined) return undefined
+      list.push(one.trim())
+    }
+    return list
   }
   const one = text(value)
   if (one === undefined) return undefined

@@ -30,9 +30,31 @@ export async function openEnvironment(file: string, options: { readonly readOnly
   })
 }
 
+/** For a storage, which also wants to know the version of the row that was read last. */
+export async function openStorageFile(file: string): Promise<{ db: Database; lastVersion: () => number }> {
+  const { getLastVersion } = await import('lmdb')
+  return { db: await openEnvironment(file, { readOnly: false }), lastVersion: getLastVersion }
+}
+
 /** Row versions are doubles in LMDB: a commit's id says 53 bits. NaN, which equals no version, for anything else. */
 export function versionNumber(id: string): number {
   return Number.parseInt(id, 16)
+}
+
+const keptNumbers = 10_000
+
+/** `versionNumber` of versions that are asked for again and again: those that a node's authority rests on. */
+export class VersionNumbers {
+  readonly #numbers = new Map<string, number>()
+
+  number(id: string): number {
+    const kept = this.#numbers.get(id)
+    if (kept !== undefined) return kept
+    const made = versionNumber(id)
+    if (this.#numbers.size >= keptNumbers) this.#numbers.clear()
+    this.#numbers.set(id, made)
+    return made
+  }
 }
 
 /** By table: on the path of each read, where Number.toString costs more than LMDB. */

@@ -9,7 +9,7 @@ import type { RandomBytes } from '../../../lib/random.ts'
 import { type Change, type StorageBackend, StorageDown } from '../../contracts/storage.ts'
 import { ChangeFeed } from '../feed.ts'
 import { type CheckCommand, checkInChild } from './check.ts'
-import { openEnvironment } from './environment.ts'
+import { openStorageFile } from './environment.ts'
 import { Holders } from './holders.ts'
 import { LmdbStorage } from './lmdb-storage.ts'
 import { defaultMinFreeBytes, type StatFs, Volume } from './volume.ts'
@@ -69,11 +69,23 @@ export async function openLmdb(options: LmdbOptions): Promise<StorageBackend> {
   }
   await holders.enter()
   try {
-    const db = await openEnvironment(file, { readOnly: false })
+    const { db, lastVersion } = await openStorageFile(file)
     for (const name of [file, `${file}-lock`]) await chmod(name, 0o600)
     const feed = new ChangeFeed({ clock })
     peers?.listen((change) => feed.announce(change))
-    return new LmdbStorage({ db, file, volume, holders, feed, peers, clock, random, log, fatal: options.fatal })
+    return new LmdbStorage({
+      db,
+      lastVersion,
+      file,
+      volume,
+      holders,
+      feed,
+      peers,
+      clock,
+      random,
+      log,
+      fatal: options.fatal,
+    })
   } catch (cause) {
     await holders.leave(file).catch(() => undefined)
     throw new StorageDown(`the storage file ${file} could not be opened`, { cause })

@@ -2,7 +2,7 @@
 import { mapStrings } from '../../../../lib/json/map-strings.ts'
 import { parseJson } from '../../../../lib/json/parse.ts'
 import { stringifyJson } from '../../../../lib/json/stringify.ts'
-import { type Json, type JsonObject, RawJson } from '../../../../lib/json/value.ts'
+import { type Json, type JsonObject, KeptJson, RawJson } from '../../../../lib/json/value.ts'
 import type { AuditedAuth, AuditedRequest, AuditedResponse } from '../../../contracts/audit.ts'
 import type { DeviceOptions } from '../device-options.ts'
 import { braced, KeptTexts, member } from './kept-texts.ts'
@@ -170,17 +170,11 @@ function wrapText(wrap: NonNullable<AuditedResponse['wrap']>, options: LineOptio
 function authText(auth: AuditedAuth, options: LineOptions): string {
   const { policyResults: results, remainingUses } = auth
   const { before, metadata, after } = options.kept.holder(auth)
-  const judged = results ? `"policy_results":${policyResults(results)},` : ''
+  const judged = results
+    ? `"policy_results":{"allowed":${results.allowed}${options.kept.granting(results.granting)}},`
+    : ''
   const uses = remainingUses > 0 ? `"remaining_uses":${remainingUses},` : ''
   return `{${before}${judged}${metadata}${uses}${after}}`
-}
-
-function policyResults(results: NonNullable<AuditedAuth['policyResults']>): string {
-  const granting = results.granting.map(({ name, namespace, type }) => {
-    const path = namespace.path === '' ? '' : `,"namespace_path":${s(namespace.path)}`
-    return `{"name":${s(name)},"namespace_id":${s(namespace.id)}${path},"type":${s(type)}}`
-  })
-  return `{"allowed":${results.allowed}${granting.length > 0 ? `,"granting_policies":[${granting.join(',')}]` : ''}}`
 }
 
 function credential(text: string, options: LineOptions): string {
@@ -199,7 +193,9 @@ function dataMember(
   if (data === undefined) return ''
   if (options.logRaw) return `"data":${stringifyJson(data)}`
   const exempt = clearKeys && clearKeys.length > 0 ? { exempt: new Set(clearKeys) } : undefined
-  return `"data":${mapStrings(data, options.hasher.json, exempt)}`
+  const hide = (json: JsonObject | RawJson) => mapStrings(json, options.hasher.json, exempt)
+  if (!(data instanceof KeptJson)) return `"data":${hide(data)}`
+  return `"data":${options.kept.hidden(data.kept, clearKeys, hide).slice(0, -1)},${data.changing}}`
 }
 
 function headersMember(headers: AuditedRequest['headers'], options: LineOptions): string {

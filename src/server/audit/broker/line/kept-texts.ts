@@ -1,6 +1,9 @@
+import type { RawJson } from '../../../../lib/json/value.ts'
 import type { AuditedAuth } from '../../../contracts/audit.ts'
 import type { NamespaceInfo } from '../../../contracts/epochs.ts'
 import type { MountInfo } from '../../../contracts/request.ts'
+
+type Granting = NonNullable<AuditedAuth['policyResults']>['granting']
 
 /** How a device writes tokens and accessors. */
 export interface CredentialTexts {
@@ -26,6 +29,11 @@ export class KeptTexts {
   readonly #holders = new WeakMap<object, HolderTexts>()
   readonly #mounts = new WeakMap<MountInfo, string>()
   readonly #namespaces = new WeakMap<NamespaceInfo, string>()
+  readonly #hidden = new WeakMap<
+    RawJson,
+    { readonly text: string; readonly clearKeys: readonly string[] | undefined }
+  >()
+  readonly #granting = new WeakMap<Granting, string>()
 
   constructor(texts: CredentialTexts) {
     this.#texts = texts
@@ -52,6 +60,29 @@ export class KeptTexts {
       member('mount_class', info.class)
     this.#mounts.set(info, made)
     return made
+  }
+
+  /** The policies that allowed a request: a member with a comma before it; nothing for none. */
+  granting(policies: Granting): string {
+    if (policies.length === 0) return ''
+    const known = this.#granting.get(policies)
+    if (known !== undefined) return known
+    const texts = policies.map(({ name, namespace, type }) => {
+      const path = member('namespace_path', namespace.path)
+      return `{"name":${JSON.stringify(name)},"namespace_id":${JSON.stringify(namespace.id)}${path},"type":${JSON.stringify(type)}}`
+    })
+    const made = `,"granting_policies":[${texts.join(',')}]`
+    this.#granting.set(policies, made)
+    return made
+  }
+
+  /** What `hide` makes of `kept`, an object's text; `clearKeys` are the members that it leaves alone. */
+  hidden(kept: RawJson, clearKeys: readonly string[] | undefined, hide: (json: RawJson) => string): string {
+    const known = this.#hidden.get(kept)
+    if (known && known.clearKeys === clearKeys) return known.text
+    const text = hide(kept)
+    this.#hidden.set(kept, { text, clearKeys })
+    return text
   }
 
   /** A member with a comma before it. */

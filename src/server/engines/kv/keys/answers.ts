@@ -1,18 +1,11 @@
 /** Metadata as the API prints it; members in Vault's order, times as Go prints them. */
 import { formatGoDuration } from '../../../../lib/duration.ts'
+import { formatGoTime } from '../../../../lib/go-time.ts'
 import type { JsonObject } from '../../../../lib/json/value.ts'
 import type { CustomMetadata, KeyState, VersionInfo } from './key-row.ts'
 
-const zero = 0x30
-
-/** RFC 3339 with trailing zeros of the fraction cut; '' for 0. */
-export function goTime(ms: number): string {
-  if (ms === 0) return ''
-  const text = new Date(ms).toISOString()
-  let end = text.length - 1
-  while (text.charCodeAt(end - 1) === zero) end -= 1
-  return `${text.slice(0, text[end - 1] === '.' ? end - 1 : end)}Z`
-}
+/** '' for 0. */
+export const goTime = (ms: number): string => (ms === 0 ? '' : formatGoTime(ms))
 
 export function versionAnswer(version: VersionInfo, custom: CustomMetadata): JsonObject {
   return {
