@@ -1,6 +1,6 @@
 // Bundles src/main.ts and the library into dist/ (ES modules, one chunk per program; the server as one script, compiled), with the
 // library's declarations, and writes dist/meta.json, which a test reads.
-// --if-stale: does nothing when no source is newer than the last build.
+// --if-stale: does nothing when no source is newer than the last build, made by this Node.js: what it compiled no other takes.
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
@@ -9,8 +9,11 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmdirSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -32,7 +35,11 @@ const sources = Math.max(
   statSync(join(root, 'package-lock.json')).mtimeMs,
   newest(join(root, 'scripts')),
 )
-if (process.argv.includes('--if-stale') && existsSync(stamp) && statSync(stamp).mtimeMs > sources) process.exit(0)
+const isFresh = () =>
+  existsSync(stamp) &&
+  statSync(stamp).mtimeMs > sources &&
+  JSON.parse(readFileSync(stamp, 'utf8')).node === process.version
+if (process.argv.includes('--if-stale') && isFresh()) process.exit(0)
 
 /**
  * A chunk made of a CommonJS package exports only `default`; `await import('yaml')` in our source expects the names too, as Node
@@ -81,11 +88,19 @@ function declareTypes(folder) {
 }
 
 const started = Date.now()
+/** Of this process alone: builds may run at the same time. */
+const folder = `dist.new/${process.pid}`
+const made = join(root, folder)
+mkdirSync(made, { recursive: true })
+for (const name of readdirSync(join(root, 'dist.new'))) {
+  if (Number(name) === process.pid || isRunning(Number(name))) continue
+  rmSync(join(root, 'dist.new', name), { recursive: true, force: true, maxRetries: 3 })
+}
 const result = await build({
   absWorkingDir: root,
   // sdk.js is what programs import as coffer/sdk.
   entryPoints: { coffer: 'src/main.ts', sdk: 'src/sdk/library/library.ts' },
-  outdir: 'dist.new',
+  outdir: folder,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -105,9 +120,9 @@ const result = await build({
   plugins: [namedExportsOfCommonJs, awsAsModules, scriptInPlaceOfServer(root)],
   logLevel: 'warning',
 })
-const scripts = await buildScripts(root, 'dist.new')
+const scripts = await buildScripts(root, folder)
 try {
-  execFileSync(process.execPath, ['--import', 'tsx', 'scripts/compile-server.ts', 'dist.new'], {
+  execFileSync(process.execPath, ['--import', 'tsx', 'scripts/compile-server.ts', folder], {
     cwd: root,
     stdio: 'inherit',
     // V8 takes what it compiled only under the same flags: those of a server, not of this build.
@@ -116,21 +131,50 @@ try {
 } catch (error) {
   console.warn(`the server was not compiled ahead, so it will start slower: ${error.message}`)
 }
-declareTypes(join(root, 'dist.new/types'))
-rmSync(join(root, 'dist'), { recursive: true, force: true })
-const { renameSync } = await import('node:fs')
-renameSync(join(root, 'dist.new'), join(root, 'dist'))
-mkdirSync(join(root, 'dist/bin'), { recursive: true })
+declareTypes(join(made, 'types'))
+mkdirSync(join(made, 'bin'), { recursive: true })
 // Called by this name the program is the `vault` command line; pods get it on PATH and as /bin/vault.
 writeFileSync(
-  join(root, 'dist/bin/vault'),
+  join(made, 'bin/vault'),
   '#!/bin/sh\nself=$(readlink -f "$0" 2>/dev/null || echo "$0")\nCOFFER_ARGV0=vault exec "${COFFER_NODE:-node}" "${self%/*}/../coffer.js" "$@"\n',
 )
-chmodSync(join(root, 'dist/bin/vault'), 0o755)
+chmodSync(join(made, 'bin/vault'), 0o755)
 // The demo's application goes where pods can see it: their root holds the build and little else.
-mkdirSync(join(root, 'dist/apps'), { recursive: true })
-copyFileSync(join(root, 'examples/demo/my-app.mjs'), join(root, 'dist/apps/my-app.mjs'))
+mkdirSync(join(made, 'apps'), { recursive: true })
+copyFileSync(join(root, 'examples/demo/my-app.mjs'), join(made, 'apps/my-app.mjs'))
 const meta = [result.metafile, ...scripts]
 const all = (part) => Object.assign({}, ...meta.map((metafile) => metafile[part]))
-writeFileSync(stamp, JSON.stringify({ inputs: all('inputs'), outputs: all('outputs') }))
+const account = join(made, 'meta.json')
+writeFileSync(account, JSON.stringify({ node: process.version, inputs: all('inputs'), outputs: all('outputs') }))
+// What was changed since is not in it.
+utimesSync(account, started / 1000, started / 1000)
+place()
 console.log(`built dist/ in ${Date.now() - started} ms`)
+
+/** Who did not come to its end leaves its folder behind. */
+function isRunning(pid) {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
+}
+
+/** In place of the last build, whole. Another build may do the same: then the later one stays. */
+function place() {
+  const dist = join(root, 'dist')
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      rmSync(dist, { recursive: true, force: true, maxRetries: 3 })
+      renameSync(made, dist)
+      break
+    } catch (error) {
+      if (attempt === 10 || !['ENOTEMPTY', 'EEXIST'].includes(error.code)) throw error
+    }
+  }
+  try {
+    rmdirSync(join(root, 'dist.new'))
+  } catch {
+    // Another build is in it.
+  }
+}

@@ -23,7 +23,7 @@ const file = fileOf('server')
 const lmdb = { file: fileOf('lmdb'), entry: createRequire(import.meta.url).resolve('lmdb') }
 const folder = mkdtempSync(join(tmpdir(), 'coffer-build-'))
 const config = join(folder, 'server.hcl')
-const withinMs = 60_000
+const withinMs = 180_000
 
 /** As most run it: LMDB, a file for the audit, opened without people. */
 function configure(): void {

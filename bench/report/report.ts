@@ -57,7 +57,9 @@ function requestRow(measured: Measured, connections: number): Row {
     ...[scenario, storage, `${workers}`, shownRate(ours.perSecond).replace('/s', '')],
     ...[shownMs(ours.p50Ms), shownMs(ours.p99Ms), ours.cpuMicros.toFixed(0), ours.rssAnonMb.toFixed(0)],
     ...[shownRate(bare.perSecond).replace('/s', ''), bare.cpuMicros.toFixed(0), ratio.toFixed(3)],
-    ...[limit.fails, limit.required, limit.aim].map((value) => (value === undefined ? '' : value.toFixed(2))),
+    ...[limit.fails, limit.required, limit.aim].map((value) =>
+      value === undefined ? '' : value.toFixed(3).replace(/0$/, ''),
+    ),
   ]
 }
 

@@ -32,6 +32,8 @@ interface Bounds {
   readonly awayMs?: number
 }
 
+/** Processors: with less, others on the machine held the nodes back. */
+const leastIdle = 0.1
 /** `max_parallel` when a configuration does not say. */
 const connectionsOfNode = 16
 /** One reads what the request rests on, one commits. */
@@ -97,7 +99,7 @@ async function compare(all: Nodes, bounds: Bounds, setting: StudySetting, bench:
     {
       ...{ name: `${most} nodes to one`, value: ratioOf(rate(most), rate(1)), unit: '' },
       // Else the machine's processors may be the limit: then it says nothing of nodes.
-      ...(isBounded(bounds) ? { limit: atLeast(nodesLimit) } : {}),
+      ...(isBounded(bounds) && of(most, ({ idle }) => idle) >= leastIdle ? { limit: atLeast(nodesLimit) } : {}),
     },
     // Of nodes that are held back much of it is what goes on by itself.
     ...(isBounded(bounds)

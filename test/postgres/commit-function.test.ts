@@ -167,6 +167,7 @@ describe('a commit that can never hold', () => {
       'a row that it creates',
       (version: string) => ({ checks: [{ key: 'a', version }], create: [{ key: 'a', value }] }),
     ],
+    ['two versions of a row that never was', () => ({ checks: [id(), id()].map((v) => ({ key: 'b', version: v })) })],
     ['a row that never was', () => ({ checks: [{ key: 'b', version: id() }], put: [{ key: 'b', value }] })],
   ])('because it checks %s is a conflict', async (_what, commit) => {
     await withClient(async ({ backend }) => {

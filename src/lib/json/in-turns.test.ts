@@ -114,6 +114,8 @@ describe('a document read in slices', () => {
     '{"a":1,  "a":2}',
     '   {"é":"😀\\n" , "é":1}',
     '["\u0001"]',
+    '["first part, then a fault \\u',
+    '["first part, then a fault \u0001',
   ])('%j is accepted or refused in the same words, whatever parts it is read in', async (text) => {
     const words = await refusal(() => parseJson(Buffer.from(text)))
     expect(await refusal(() => parsed(text))).toBe(words)

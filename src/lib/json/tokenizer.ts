@@ -252,7 +252,8 @@ export class Tokenizer {
   }
 
   #stringOfNext(): string {
-    if (!this.#holdString()) this.fail('the string does not end', this.text.length)
+    // What came with the next part may have a fault before its end.
+    if (!this.#holdString() && this.#simple) this.fail('the string does not end', this.text.length)
     this.#strings -= 1
     return this.string()
   }

@@ -1,12 +1,11 @@
 import { stringifyJson } from '../../lib/json/stringify.ts'
 import type { Json } from '../../lib/json/value.ts'
 import { Refusal } from '../contracts/request.ts'
-import { refuseHuge } from '../contracts/row-size.ts'
+import { maxRowBytes, refuseHuge } from '../contracts/row-size.ts'
 import type { Schema, SecretStorage, Tx } from '../contracts/secret-storage.ts'
 import type { Check, ReadKey, Stored } from '../contracts/storage.ts'
 import { parseRow } from './view.ts'
 
-export const maxPlaintextBytes = 1024 * 1024
 const maxKeyBytes = 1024
 
 type Write =
@@ -127,8 +126,8 @@ export class Attempt implements Tx {
       throw new Refusal(400, `path too long: ${bytes} bytes in storage, the limit is ${maxKeyBytes}`)
     if (key.includes('\0') || !key.isWellFormed()) throw new Refusal(400, 'path contains an invalid character')
     if (this.#options.isReserved(key)) throw new Error(`the row "${key}" belongs to the barrier`)
-    if (write.kind !== 'remove' && write.value.length > maxPlaintextBytes) {
-      throw new Refusal(413, `value too large: ${write.value.length} bytes, the limit is ${maxPlaintextBytes}`)
+    if (write.kind !== 'remove' && write.value.length > maxRowBytes) {
+      throw new Refusal(413, `value too large: ${write.value.length} bytes, the limit is ${maxRowBytes}`)
     }
     if (write.kind !== 'remove' && write.format > this.#options.format) {
       throw new Error(

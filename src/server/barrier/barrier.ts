@@ -86,7 +86,7 @@ export class Barrier implements Rows {
     this.#random = random
     this.#clock = clock
     this.#log = log
-    this.#generation = new Generation({ backend, random, passed, refresh: () => this.#reloadKeyring() })
+    this.#generation = new Generation({ backend, random, passed, refresh: () => this.reloadKeyring() })
     const under: Pick<StorageBackend, 'read' | 'commit'> = {
       read: (keys) => backend.read(keys),
       commit: (commit) => this.#generation.commit(commit),
@@ -238,7 +238,7 @@ export class Barrier implements Rows {
     } catch (error) {
       if (!(error instanceof UnknownTerm)) throw error
       // Another node has rotated: read the keyring once, and only then complain.
-      this.#reload ??= this.#reloadKeyring().finally(() => {
+      this.#reload ??= this.reloadKeyring().finally(() => {
         this.#reload = undefined
       })
       await this.#reload
@@ -317,20 +317,27 @@ export class Barrier implements Rows {
   }
 
   /** Throws DamagedRow, or UnknownTerm for what another cluster sealed. */
-  openApart(name: string, sealed: Uint8Array): Promise<Uint8Array> {
-    return this.openRow(`apart/${name}`, { value: sealed, version: noVersion })
-  }
-
-  /** Decrypts a row that came from somewhere else than this storage: a snapshot. Throws DamagedRow, NewerRow or UnknownTerm. */
-  async openRow(key: string, row: Stored): Promise<Uint8Array> {
-    const open = () => this.#keys().cipher.open(key, row)
+  async openApart(name: string, sealed: Uint8Array): Promise<Uint8Array> {
+    const row = { value: sealed, version: noVersion }
     try {
-      return open()
+      return this.openRow(`apart/${name}`, row)
     } catch (error) {
       if (!(error instanceof UnknownTerm)) throw error
-      await this.#reloadKeyring()
-      return open()
+      await this.reloadKeyring()
+      return this.openRow(`apart/${name}`, row)
     }
+  }
+
+  /** For what another node has sealed under a newer term. */
+  async reloadKeyring(): Promise<void> {
+    const keys = this.#keys()
+    adopt(keys, await this.#store.open(keys.open.root, keys.open.keyring))
+    this.#log.info('keyring read again', { term: keys.open.keyring.activeTerm })
+  }
+
+  /** Decrypts, with the keys at hand, a row that came from a snapshot. Throws DamagedRow, NewerRow or UnknownTerm. */
+  openRow(key: string, row: Stored): Uint8Array {
+    return this.#keys().cipher.open(key, row)
   }
 
   now(): Promise<number> {
@@ -378,12 +385,6 @@ export class Barrier implements Rows {
     const { cipher, open } = this.#keys()
     this.#count.add(open.keyring.activeTerm)
     return cipher.seal(key, version, plaintext, format)
-  }
-
-  async #reloadKeyring(): Promise<void> {
-    const keys = this.#keys()
-    adopt(keys, await this.#store.open(keys.open.root, keys.open.keyring))
-    this.#log.info('keyring read again', { term: keys.open.keyring.activeTerm })
   }
 }
 

@@ -149,6 +149,35 @@ describe('policies together', () => {
     }
   })
 
+  it('say of each operation who allows it, asked again, from a child namespace and after one has expired', () => {
+    let now = 0
+    const until = 'expiration = "1970-01-01T00:00:05Z"'
+    const texts = [
+      'path "c/a" { capabilities = ["read", "sudo"] }',
+      `path "c/a" { capabilities = ["read", "update"] ${until} }`,
+      'path "c/+" { capabilities = ["delete", "read"] }',
+    ]
+    const policies = texts.map((text, i) => parsePolicy(`p${i}`, text))
+    const compiled = compileAcl(policies, { now: () => now })
+    const granting = (path: string, operation: AclRequest['operation'], from = compiled) => {
+      const { allowed, sudo, granting: by } = from.check({ path, operation })
+      return [allowed, sudo, ...by.map(({ name }) => name)]
+    }
+    const child = compiled.below('c/')
+    for (let again = 0; again < 2; again += 1) {
+      expect(granting('c/a', 'read')).toEqual([true, true, 'p0', 'p1'])
+      expect(granting('c/a', 'update')).toEqual([true, true, 'p1'])
+      expect(granting('a', 'update', child)).toEqual([true, true, 'p1'])
+      expect(granting('c/a', 'delete')).toEqual([false, true])
+      expect(granting('c/b', 'read')).toEqual([true, false, 'p2'])
+      expect(granting('c/b', 'delete')).toEqual([true, false, 'p2'])
+      expect(granting('b', 'update', child)).toEqual([false, false])
+    }
+    now = 5000
+    expect(granting('c/a', 'read')).toEqual([true, true, 'p0'])
+    expect(granting('a', 'update', child)).toEqual([false, true])
+  })
+
   it('in one policy too', () => expect(acl(`${read('a')}\n${list('a')}`).capabilities('a')).toEqual(['read', 'list']))
 
   it('understand the old words', () => {

@@ -115,6 +115,29 @@ describe('long lines', () => {
     expect(turns.taken).toBeGreaterThanOrEqual(30)
   })
 
+  it('keep a checkpoint waiting for their digest, and no line of a request', async () => {
+    const { device, broker, turns } = await setUp()
+    await broker.request(request('first'))
+    await broker.request(request('long', 40_000))
+    let goOn = () => {}
+    turns.gate = new Promise((resolve) => {
+      goOn = resolve
+    })
+    const checkpoint = broker.checkpoint()
+    await new Promise(setImmediate)
+    const short = broker.request(request('short'))
+    for (let i = 0; i < 100 && !idsOf(device).includes('short'); i += 1) await new Promise(setImmediate)
+    const before = device.lines
+    goOn()
+    await Promise.all([short, checkpoint])
+    expect(before.at(-1)).toContain('"id":"short"')
+    expect(before.join()).not.toContain('"event":"checkpoint"')
+    expect(device.lines.at(-1)).toContain('"event":"checkpoint"')
+    const covered = device.lines.slice(0, -1).map((line) => `${line}\n`)
+    const digest = createHash('sha256').update(covered.join('')).digest('hex')
+    expect(JSON.parse(device.lines.at(-1) ?? '').digest).toBe(digest)
+  })
+
   it('are refused, with their request, by a device that refuses, and told of as dropped', async () => {
     const { device, broker } = await setUp()
     await broker.request(request('short'))

@@ -111,7 +111,7 @@ function refuseInput(request: TokenRequest): void {
   if (wrong) throw new Refusal(400, `batch tokens cannot have "${wrong[0]}" set`)
   if (input.num_uses < 0) throw new Refusal(400, 'number of uses cannot be negative')
   if ((input.policies?.length ?? 0) > maxPolicies) {
-    throw new Refusal(400, `more than ${maxPolicies} policies`)
+    throw new Refusal(400, `a token has at most ${maxPolicies} policies, and ${input.policies?.length} were given`)
   }
 }
 

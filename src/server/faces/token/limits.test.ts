@@ -113,7 +113,10 @@ describe('the number of policies of a token', () => {
   it('is a thousand at most: each is looked up', async () => {
     const names = (count: number) => Array.from({ length: count }, (_, i) => `p${i}`)
     const answer = await server.call('POST', 'auth/token/create', { policies: names(1001) })
-    expect([answer.status, answer.body.errors]).toEqual([400, ['more than 1000 policies']])
+    expect([answer.status, answer.body.errors]).toEqual([
+      400,
+      ['a token has at most 1000 policies, and 1001 were given'],
+    ])
     expect((await create({ policies: names(1000) })).auth.policies).toHaveLength(1001)
   })
 })

@@ -17,7 +17,7 @@ import { FakeClock } from '../../../lib/fake-clock.ts'
 import { silentLog } from '../../../lib/log.ts'
 import { systemRandom } from '../../../lib/random.ts'
 import { commitId } from '../../contracts/commit.ts'
-import { type Change, StorageDown, StorageFull } from '../../contracts/storage.ts'
+import { type Change, type ReadResult, StorageDown, StorageFull } from '../../contracts/storage.ts'
 import { describeStorage } from '../storage.conformance.ts'
 import { versionNumber, versionText } from './environment.ts'
 import { type LmdbOptions, openLmdb } from './lmdb.ts'
@@ -72,6 +72,30 @@ describe('an LMDB file', () => {
     const second = await open(path)
     expect(await second.read([{ key: 'a', known: commit.id }])).toEqual(['same'])
     await second.close()
+  })
+
+  it('answers each row whole and for itself, whatever lay where it was read to', async () => {
+    const backend = await open(newPath())
+    // Around the 32 KiB up to which lmdb reads into one place, and the largest.
+    const sizes = [0, 1, 100, 32_763, 32_764, 32_765, 65_536, backend.limits.valueBytes]
+    const rows = sizes.map((size, i) => ({ key: `row-${size}`, value: Buffer.alloc(size, i + 1) }))
+    const ids = rows.map(() => commitId(systemRandom))
+    for (const [i, row] of rows.entries()) await backend.commit({ id: ids[i] ?? '', checks: [], put: [row] })
+    const order = [...rows.keys(), ...[...rows.keys()].reverse()]
+    const found = await backend.read(order.flatMap((i) => [{ key: `row-${sizes[i]}` }, { key: 'none' }]))
+    const again = await backend.read(order.map((i) => ({ key: `row-${sizes[i]}`, known: ids[0] ?? '' })))
+    // Buffers of a megabyte are compared as bytes: `toEqual` takes a second for each.
+    const told = (row: ReadResult | undefined) =>
+      row === undefined || row === 'same'
+        ? row
+        : { row: rows.findIndex(({ value }) => value.equals(row.value)), version: row.version }
+    for (const [n, i] of order.entries()) {
+      const expected = { row: i, version: ids[i] }
+      expect(told(found[2 * n])).toEqual(expected)
+      expect(told(found[2 * n + 1])).toBe(undefined)
+      expect(told(again[n])).toEqual(i === 0 ? 'same' : expected)
+    }
+    await backend.close()
   })
 
   it('keeps every bit of a version', () => {

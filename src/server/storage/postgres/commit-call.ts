@@ -38,8 +38,8 @@ export function commitCall(names: Names, writer: string, commit: Commit): { text
 }
 
 const nothing = Buffer.alloc(0)
-/** No row has it. */
-const never = '-1'
+/** No row has it, and it is not what the function takes for the version of a row that is not there. */
+const never = '-2'
 
 /** Every row that the commit depends on or writes, each once, in key order. */
 function rowsOf(commit: Commit): WrittenRow[] {

@@ -322,6 +322,9 @@ export class ChainedDevice {
 
   async #write(event: 'checkpoint' | 'closed'): Promise<readonly ChainHead[]> {
     const { chains, clock, prefix } = this.#options
+    // In the queue, lines of requests would wait with it.
+    const digesting = this.#chain?.digest.settled()
+    if (digesting) await digesting
     const heads = await chains.heads()
     const body = chainBody(clock.now(), event, { device: this.path, heads: headsMember(heads) }, prefix)
     await this.#enqueue([body], event)

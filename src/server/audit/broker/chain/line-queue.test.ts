@@ -39,6 +39,17 @@ describe('what goes out next', () => {
     expect([queue.length, queue.chars, queue.lines, queue.longBytes]).toEqual([0, 0, 0, 0])
   })
 
+  it('takes time that grows with what waits, and not with its square', () => {
+    const took = (count: number) => {
+      const queue = queued(long('A'), ...Array.from({ length: count }, (_, i) => short(String(i))))
+      const before = process.cpuUsage().user
+      expect(queue.take()).toHaveLength(count)
+      return process.cpuUsage().user - before
+    }
+    took(1000)
+    expect(took(100_000)).toBeLessThan(1_000_000)
+  })
+
   it('is a line about the chain only when nothing that came before it waits', () => {
     const queue = queued(short('a'), about('checkpoint'), long('B'), short('c'), about('closed'))
     expect(names(queue.take())).toEqual(['a', 'checkpoint', 'c'])

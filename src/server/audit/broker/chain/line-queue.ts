@@ -44,7 +44,9 @@ export class LineQueue {
     const passing = this.#longNext ? [] : this.#entries.filter(short)
     const group = passing.length > 0 ? passing : this.#entries.slice(at, at + 1)
     this.#longNext = passing.length > 0
-    this.#entries = this.#entries.filter((entry) => !group.includes(entry))
+    // Behind a slow device thousands wait.
+    const going = new Set(group)
+    this.#entries = this.#entries.filter((entry) => !going.has(entry))
     for (const { bodies, long } of group) {
       if (long) this.longBytes -= bytesOf(long)
       this.lines -= bodies.length

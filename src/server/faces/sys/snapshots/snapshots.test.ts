@@ -3,6 +3,8 @@ import { readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { systemRandom } from '../../../../lib/random.ts'
+import { commitId } from '../../../contracts/commit.ts'
 import { StorageDown, type Stored } from '../../../contracts/storage.ts'
 import { TestServer } from '../../../pipeline/test-server.ts'
 import { crashing } from '../../../storage/test-crashing.ts'
@@ -11,13 +13,21 @@ const path = '/v1/sys/storage/raft/snapshot'
 const force = `${path}-force`
 const inTeam = { 'X-Vault-Namespace': 'team' }
 
-async function binary(server: TestServer, method: string, target: string, body?: Uint8Array, token = server.root) {
+async function binary(
+  server: TestServer,
+  method: string,
+  target: string,
+  body?: Uint8Array,
+  token = server.root,
+  more: { rawHeaders?: readonly string[]; onGone?: (abort: () => void) => void } = {},
+) {
   const answer = await server.core.handler({
     method,
     target,
-    rawHeaders: ['X-Vault-Token', token],
     remote: { address: '127.0.0.1', port: 1 },
     ...(body ? { body } : {}),
+    ...more,
+    rawHeaders: ['X-Vault-Token', token, ...(more.rawHeaders ?? [])],
   })
   const parts: Uint8Array[] = []
   if (typeof answer.body === 'string') parts.push(Buffer.from(answer.body))
@@ -237,6 +247,54 @@ describe('a restore', () => {
     expect(data.undone).toMatchObject({ tokens: { count: 1, named: [expect.any(String)] } })
   })
 
+  it('of keys that this storage lost counts what it can not read, and reads the keyring not for each', async () => {
+    await server.call('POST', 'sys/rotate')
+    for (let i = 0; i < 5; i += 1) await server.token(['root'])
+    const newer = (await binary(server, 'GET', path)).bytes
+    expect((await binary(server, 'POST', path, snapshot)).status).toBe(204)
+    await server.core.seal.close()
+    await server.call('PUT', 'sys/unseal', { key: server.key }, '')
+    let reads = 0
+    const read = server.backend.read.bind(server.backend)
+    server.backend.read = (keys) => {
+      if (keys.some(({ key }) => key === 'core/keyring')) reads += 1
+      return read(keys)
+    }
+    const { status, bytes } = await binary(server, 'POST', force, newer)
+    expect(status).toBe(200)
+    expect(JSON.parse(bytes.toString()).data.undone).toEqual({ tokens: { count: 5, named: [], unnamed: 5 } })
+    expect(reads).toBeLessThan(4)
+  })
+
+  it('is refused before anything happens when its answer should be wrapped', async () => {
+    const before = await rowsOf(server)
+    for (const target of [path, force]) {
+      const wrapped = { rawHeaders: ['X-Vault-Wrap-TTL', '60'] }
+      const { status, errors } = await binary(server, 'POST', target, snapshot, server.root, wrapped)
+      expect(status).toBe(400)
+      expect(errors[0]).toContain('the answer of a restore cannot be wrapped')
+    }
+    expect(await rowsOf(server)).toEqual(before)
+    const plain = { rawHeaders: ['X-Vault-Wrap-TTL', '0'] }
+    expect((await binary(server, 'POST', path, snapshot, server.root, plain)).status).toBe(204)
+  })
+
+  it('does not happen when the client goes away while it is compared', async () => {
+    const before = await rowsOf(server)
+    let gone = () => {}
+    const list = server.backend.list.bind(server.backend)
+    server.backend.list = (prefix, page) => {
+      if (prefix === 'ns/') gone()
+      return list(prefix, page)
+    }
+    const onGone = (abort: () => void) => {
+      gone = abort
+    }
+    expect((await binary(server, 'POST', path, snapshot, server.root, { onGone })).status).toBe(500)
+    expect(await rowsOf(server)).toEqual(before)
+    expect(await settled(server)).toBe(false)
+  })
+
   it('of a storage that can not be compared happens all the same, and says so', async () => {
     const list = server.backend.list.bind(server.backend)
     server.backend.list = (prefix, page) =>
@@ -249,6 +307,19 @@ describe('a restore', () => {
     })
     await server.core.seal.close()
     expect(await settled(server)).toBe(true)
+  })
+
+  it('by force mends a storage of which not even the configuration of the seal can be read', async () => {
+    await server.backend.commit({
+      id: commitId(systemRandom),
+      checks: [],
+      put: [{ key: 'core/seal-config', value: Buffer.from('damaged') }],
+    })
+    const { status, bytes } = await binary(server, 'POST', force, snapshot)
+    expect(status).toBe(200)
+    expect(JSON.parse(bytes.toString()).data.undone).toBeNull()
+    await server.core.seal.close()
+    expect((await server.call('PUT', 'sys/unseal', { key: server.key }, '')).body.sealed).toBe(false)
   })
 
   it('of a snapshot from before a rotation of the keys works', async () => {

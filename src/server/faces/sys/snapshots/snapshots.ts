@@ -1,4 +1,5 @@
 /** sys/storage/raft/snapshot and snapshot-force, on any storage: that is where backup tools look. */
+import { parseVaultDuration } from '../../../../lib/duration.ts'
 import type { Logger } from '../../../../lib/log.ts'
 import { uuid } from '../../../../lib/random.ts'
 import { assertFormat, type Barrier, DamagedRow, plainRows, UnknownTerm } from '../../../barrier/barrier.ts'
@@ -56,6 +57,7 @@ async function take(options: SnapshotRoutesOptions, call: Call): Promise<Reply> 
 /** Everything is looked at first; then all rows are replaced at once, and the keys of the storage before are forgotten. */
 async function restore(options: SnapshotRoutesOptions, call: Call, force: boolean): Promise<Reply> {
   const { allRows: barrier, seal, log, maxValueBytes } = options
+  refuseWrapping(call)
   const spool = await Spool.open(options.spoolPlace, uuid(options.random))
   try {
     const source = call.body ?? noBody()
@@ -65,6 +67,7 @@ async function restore(options: SnapshotRoutesOptions, call: Call, force: boolea
     call.signal.throwIfAborted()
     const { ID: snapshot, TakenAt: takenAt, Rows: rows } = opened.meta
     const undone = await undoneBy(options, opened)
+    call.signal.throwIfAborted()
     const counts = undone && countsOf(undone)
     const restoredAt = new Date(options.clock.now()).toISOString()
     const mark = { snapshot, takenAt, restoredAt, ...(counts ? { undone: counts } : {}) }
@@ -90,14 +93,20 @@ async function restore(options: SnapshotRoutesOptions, call: Call, force: boolea
   }
 }
 
+/** What waits for a wrapping token is stored: here the answer would come too late for the old rows, and be sealed out of the new ones. */
+function refuseWrapping({ headers }: Call): void {
+  if (!parseVaultDuration(headers['x-vault-wrap-ttl'] ?? '')) return
+  throw new Refusal(400, 'the answer of a restore cannot be wrapped: it seals the server. Ask without X-Vault-Wrap-TTL')
+}
+
 /** Of another cluster's snapshot nothing is comparable; a storage that is damaged may be why it is replaced. */
 async function undoneBy(
   { allRows, seal, log }: SnapshotRoutesOptions,
   { meta, rows }: OpenedSnapshot,
 ): Promise<Undone | undefined> {
-  const { cluster } = await seal.status()
-  if (cluster === undefined || meta.ClusterID !== cluster.id) return undefined
   try {
+    const { cluster } = await seal.status()
+    if (cluster === undefined || meta.ClusterID !== cluster.id) return undefined
     return await findUndone(allRows, rows())
   } catch (error) {
     log.warn('what the restore undoes is not known: the storage can not be compared with the snapshot', {

@@ -20,11 +20,12 @@ import {
 /** Kinds of which nothing lives again are absent. `named`: the first of them. */
 export type Undone = ReadonlyMap<UndoneKind, { readonly count: number; readonly named: readonly string[] }>
 
-type Compared = Pick<Barrier, 'list' | 'read' | 'openRow' | 'now'>
+type Compared = Pick<Barrier, 'list' | 'read' | 'openRow' | 'reloadKeyring' | 'now'>
 
 /** Of each kind; the rest is counted. */
 export const maxNamed = 1000
-const readAtOnce = { rows: 200, bytes: 1024 * 1024 }
+/** `bytes` are those of the snapshot: of what is there now each row may have become as large as a row can be. */
+const readAtOnce = { rows: 50, bytes: 1024 * 1024 }
 const sliceRows = 100
 const mountFolder = 'mnt/'
 
@@ -33,6 +34,8 @@ const mountFolder = 'mnt/'
  * their namespaces and mounts alone. What would have ended by now anyway does not count: it ends again as soon as the server is unsealed.
  */
 export async function findUndone(barrier: Compared, rows: Iterable<Row>): Promise<Undone> {
+  // Once, not for each row of a term that is not there; rows that an older keyring opens are compared all the same.
+  await barrier.reloadKeyring().catch(() => undefined)
   const search = new Search(barrier, await barrier.now())
   let looked = 0
   for (const row of rows) {
@@ -77,7 +80,7 @@ class Search {
     }
     const kind = rowKinds.find((one) => one.key.test(key))
     if (!kind || (present && !kind.changed)) return
-    const row = await this.#open(key, stored, kind)
+    const row = this.#open(key, stored, kind)
     if (!row) return present ? undefined : this.#add(kind.kind)
     this.#learn(kind, row, present)
     if (!present) return this.#addNamed(kind.kind, kind.removed(row, this))
@@ -104,9 +107,9 @@ class Search {
   readonly namespacePath = (id: string): string => this.#namespaces.get(id) ?? `${id}/`
 
   /** Undefined for what this cluster's keys do not open: a snapshot that is restored by force may be anything. */
-  async #open(key: string, stored: Stored, kind: RowKind): Promise<OpenedRow | undefined> {
+  #open(key: string, stored: Stored, kind: RowKind): OpenedRow | undefined {
     try {
-      return { key, value: await this.#barrier.openRow(key, stored), parts: kind.key.exec(key)?.slice(1) ?? [] }
+      return { key, value: this.#barrier.openRow(key, stored), parts: kind.key.exec(key)?.slice(1) ?? [] }
     } catch {
       return undefined
     }
