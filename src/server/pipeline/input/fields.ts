@@ -20,22 +20,14 @@ export function convertFields(fields: Fields, given: JsonObject, params: Readonl
   const unknown = names.filter((name) => !Object.hasOwn(params, name) && !Object.hasOwn(fields, name))
   const replaced = names.filter((name) => Object.hasOwn(params, name))
   const input: Record<string, unknown> = {}
-  for (const [name, field] of entriesOf(fields)) {
+  // Object.entries would make them anew for each request.
+  for (const name in fields) {
+    const field = fields[name]
+    if (!field) continue
     const value = Object.hasOwn(params, name) ? params[name] : given[name]
     input[name] = value === undefined ? field.default : convertField(name, field, value)
   }
   return { input, unknown: unknown.sort(), replaced: replaced.sort() }
-}
-
-/** Operations declare theirs once. */
-const known = new WeakMap<Fields, readonly (readonly [string, Field])[]>()
-
-function entriesOf(fields: Fields): readonly (readonly [string, Field])[] {
-  const entries = known.get(fields)
-  if (entries) return entries
-  const made = Object.entries(fields)
-  known.set(fields, made)
-  return made
 }
 
 function convertField(name: string, field: Field, value: Json): unknown {
