@@ -25,7 +25,7 @@ export const limitsHoldFor = { connections: 32 }
 export const memoryLimit = { fails: 100 } as const satisfies Limit
 
 /** Reads of two workers to those of one. At least. */
-export const workersLimit: Limit = { fails: 1.2, required: 1.6 }
+export const workersLimit: Limit = { fails: 1.1, required: 1.6 }
 
 /** A million secrets, beside a thousand. */
 export const storedLimits = {
