@@ -11,8 +11,8 @@ export interface Limit {
 export const ratioLimits = {
   'read-string': { fails: 0.13, required: 0.16, aim: 0.2 },
   'read-keys': { fails: 0.11, required: 0.12, aim: 0.15 },
-  'write-string': { fails: 0.065, required: 0.09, aim: 0.12 },
-  'write-keys': { fails: 0.055, required: 0.09, aim: 0.12 },
+  'write-string': { fails: 0.05, required: 0.09, aim: 0.12 },
+  'write-keys': { fails: 0.045, required: 0.09, aim: 0.12 },
   'lookup-self': { fails: 0.18, required: 0.22, aim: 0.3 },
 } as const satisfies Readonly<Record<string, Limit>>
 
