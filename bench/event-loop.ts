@@ -11,10 +11,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { Stored } from '../src/server/contracts/storage.ts'
 import { loopLimits } from './limits.ts'
 import { type Send, sendWith } from './loop/send.ts'
 import { type Shape, shapesFor } from './loop/shapes.ts'
+import { pathOfThisNode } from './server/processes.ts'
 import { openStorage } from './server/storage.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -46,10 +48,13 @@ async function startServer(scratch: string): Promise<Server> {
     `listener "tcp" {\n  address = "127.0.0.1:0"\n  tls_disable = true\n}\nstorage "lmdb" {\n  path = "${scratch}/data"\n}\naudit_file_directories = ["${scratch}/audit"]\n`,
   )
   const goes = join(scratch, 'goes.json')
-  const probe = ['--import', join(import.meta.dirname, 'loop/loop-cpu.mjs')]
-  const child = spawn(process.execPath, [...probe, join(root, 'bin/coffer'), 'server', `-config=${config}`], {
+  const probe = `--import=${pathToFileURL(join(import.meta.dirname, 'loop/loop-cpu.mjs'))}`
+  const child = spawn(join(root, 'bin/coffer'), ['server', `-config=${config}`], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    env: { PATH: process.env['PATH'], COFFER_SUPERVISED: '1', VAULT_LOG_LEVEL: 'error', COFFER_BENCH_LOOP_CPU: goes },
+    env: {
+      ...{ PATH: pathOfThisNode(), NODE_OPTIONS: probe },
+      ...{ COFFER_SUPERVISED: '1', VAULT_LOG_LEVEL: 'error', COFFER_BENCH_LOOP_CPU: goes },
+    },
   })
   child.on('exit', (code, signal) => {
     if (code !== 0) console.error(`the server ended with ${code ?? signal}`)

@@ -9,11 +9,11 @@ export interface Limit {
 
 /** By request scenario, for one process on LMDB at 32 connections: elsewhere they say nothing. At least. */
 export const ratioLimits = {
-  'read-string': { fails: 0.13, required: 0.16, aim: 0.2 },
-  'read-keys': { fails: 0.11, required: 0.12, aim: 0.15 },
-  'write-string': { fails: 0.05, required: 0.09, aim: 0.12 },
-  'write-keys': { fails: 0.045, required: 0.09, aim: 0.12 },
-  'lookup-self': { fails: 0.18, required: 0.22, aim: 0.3 },
+  'read-string': { fails: 0.14, required: 0.16, aim: 0.2 },
+  'read-keys': { fails: 0.12, required: 0.12, aim: 0.15 },
+  'write-string': { fails: 0.06, required: 0.09, aim: 0.12 },
+  'write-keys': { fails: 0.055, required: 0.09, aim: 0.12 },
+  'lookup-self': { fails: 0.22, required: 0.22, aim: 0.3 },
 } as const satisfies Readonly<Record<string, Limit>>
 
 /** Undefined: the scenario has none. */
@@ -21,11 +21,13 @@ export const ratioLimit = (scenario: string): Limit | undefined => new Map(Objec
 
 export const limitsHoldFor = { connections: 32 }
 
-/** RssAnon at the end of requests of at most a kilobyte, in MB. Below. */
-export const memoryLimit = { fails: 100 } as const satisfies Limit
+/** RssAnon at the end of requests of at most a kilobyte, in MB, 27 of them Node.js's own program in large pages. Below. */
+export const memoryLimit = { fails: 127 } as const satisfies Limit
 
-/** Reads of two workers to those of one. At least. */
-export const workersLimit: Limit = { fails: 1.1, required: 1.6 }
+/** Reads of two workers to those of one. At least. No program has it where the load takes half of the second of two processors. */
+export const workersLimit: Limit = { required: 1.6 }
+/** The same to what a second process brings a bare server there whose answers take as long. At least. */
+export const workersShareLimit: Limit = { fails: 0.85 }
 
 /** A million secrets, beside a thousand. */
 export const storedLimits = {

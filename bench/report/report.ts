@@ -71,9 +71,10 @@ function shownFigure({ value, unit }: Figure): string {
 }
 
 function shownLimit({ limit }: Figure): string {
-  if (limit?.fails === undefined) return ''
-  const asked = limit.required !== undefined && limit.required !== limit.fails ? `, asked ${limit.required}` : ''
-  return `${limit.side} ${limit.fails}${asked}`
+  if (!limit) return ''
+  const asked = limit.required !== undefined && limit.required !== limit.fails ? `asked ${limit.required}` : ''
+  const fails = limit.fails === undefined ? '' : `${limit.side} ${limit.fails}`
+  return [fails, asked].filter(Boolean).join(', ')
 }
 
 const method = ({ machine, connections, seconds, runs }: Report) =>

@@ -1,8 +1,9 @@
 /** A bare node:http server that answers the same bytes: what no server on Node.js can be faster than. */
+import { hash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './coffer.ts'
-import { startNode, stopNode } from './processes.ts'
+import { startProgram, stopProgram } from './processes.ts'
 
 export interface Bare {
   readonly url: string
@@ -19,10 +20,30 @@ export async function startBare(answers: BareAnswers, folder: string): Promise<B
   const files = { get: join(folder, 'bare-get.json'), post: join(folder, 'bare-post.json') }
   writeFileSync(files.get, answers.get)
   writeFileSync(files.post, answers.post)
-  const { child, pid, said } = await startNode({
+  const { child, pid, said } = await startProgram({
     what: 'the bare server',
-    args: [join(root, 'bench/bare-server.mjs'), files.get, files.post],
+    command: [process.execPath, join(root, 'bench/bare-server.mjs'), files.get, files.post],
     ready: (_, output) => /^(\d+)\n/m.exec(output)?.[1],
   })
-  return { url: `http://127.0.0.1:${said}`, pid, stop: () => stopNode(child) }
+  return { url: `http://127.0.0.1:${said}`, pid, stop: () => stopProgram(child) }
+}
+
+/** One or more processes on a port that take so many digests of a kilobyte for each answer. */
+export async function startBusy(processes: number, digests: number): Promise<Bare> {
+  const { child, pid, said } = await startProgram({
+    what: 'the busy server',
+    command: [process.execPath, join(import.meta.dirname, 'busy-server.mjs'), String(processes), String(digests)],
+    ready: (_, output) => /^(\d+)\n/m.exec(output)?.[1],
+  })
+  return { url: `http://127.0.0.1:${said}`, pid, stop: () => stopProgram(child) }
+}
+
+/** How many take so long of the processor. A server told a time would let it pass without work while another has the processor. */
+export function digestsIn(micros: number): number {
+  const text = 'v'.repeat(1024)
+  const tried = 20_000
+  const before = process.cpuUsage()
+  for (let n = 0; n < tried; n += 1) hash('sha256', text)
+  const { user, system } = process.cpuUsage(before)
+  return Math.max(1, Math.round((micros * tried) / (user + system)))
 }

@@ -9,7 +9,7 @@ import { systemClock } from '../../src/lib/clock.ts'
 import { silentLog } from '../../src/lib/log.ts'
 import { systemRandom } from '../../src/lib/random.ts'
 import { type Coffer, root } from './coffer.ts'
-import { startNode, stopNode } from './processes.ts'
+import { startProgram, stopProgram } from './processes.ts'
 
 export interface Cluster {
   readonly pid: number
@@ -22,9 +22,9 @@ const account = { namespace: 'default', name: 'bench' }
 
 export async function startCluster(folder: string): Promise<Cluster> {
   mkdirSync(folder, { recursive: true })
-  const { child, pid, said } = await startNode({
+  const { child, pid, said } = await startProgram({
     what: 'the development cluster',
-    args: [join(root, 'bin/coffer'), 'devcluster', '--dir', folder],
+    command: [process.execPath, join(root, 'bin/coffer'), 'devcluster', '--dir', folder],
     env: { HOME: folder },
     ready: (_, output) => /^KUBECONFIG=(.+)$/m.exec(output)?.[1],
   })
@@ -65,7 +65,7 @@ export async function startCluster(folder: string): Promise<Cluster> {
     },
     async stop() {
       await kube.close()
-      await stopNode(child)
+      await stopProgram(child)
     },
   }
 }

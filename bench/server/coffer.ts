@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
-import { startNode, stopNode, treeOf } from './processes.ts'
+import { startProgram, stopProgram, treeOf } from './processes.ts'
 
 export const root = resolve(import.meta.dirname, '../..')
 
@@ -42,9 +42,9 @@ export async function startCoffer(options: CofferOptions): Promise<Coffer> {
     // A PostgreSQL URL may have a password.
     { mode: 0o600 },
   )
-  const { child, pid, said } = await startNode({
+  const { child, pid, said } = await startProgram({
     what: 'the server',
-    args: [join(root, 'bin/coffer'), 'server', `-config=${config}`],
+    command: [join(root, 'bin/coffer'), 'server', `-config=${config}`],
     env: { HOME: join(folder, 'home'), COFFER_SUPERVISED: '1', VAULT_LOG_LEVEL: 'error' },
     ready: addressIn,
   })
@@ -62,7 +62,7 @@ export async function startCoffer(options: CofferOptions): Promise<Coffer> {
       if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
       return text
     },
-    stop: () => stopNode(child),
+    stop: () => stopProgram(child),
   }
 }
 

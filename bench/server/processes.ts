@@ -1,6 +1,7 @@
 /** What Linux knows of processes: their children, their processor time, their memory. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { delimiter, dirname } from 'node:path'
 
 const ticksPerSecond = 100
 
@@ -66,16 +67,18 @@ export interface Started<T> {
   readonly said: T
 }
 
-/** A program of this repository under Node.js, once `ready` finds in its messages or output what it waits for. */
-export async function startNode<T>(options: {
+/** A program of this repository under this Node.js, once `ready` finds in its messages or output what it waits for. */
+export async function startProgram<T>(options: {
   readonly what: string
-  readonly args: readonly string[]
+  /** What is run; one that starts Node.js itself finds this one. */
+  readonly command: readonly [string, ...string[]]
   readonly env?: Readonly<Record<string, string>>
   readonly ready: (message: unknown, output: string) => T | undefined
 }): Promise<Started<T>> {
-  const child = spawn(process.execPath, [...options.args], {
+  const [program, ...args] = options.command
+  const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { PATH: process.env['PATH'], ...options.env },
+    env: { PATH: pathOfThisNode(), ...options.env },
   })
   let output = ''
   const said = await new Promise<T>((done, fail) => {
@@ -97,8 +100,11 @@ export async function startNode<T>(options: {
   return { child, pid: child.pid ?? 0, said }
 }
 
+/** With this Node.js before any other. */
+export const pathOfThisNode = (): string => [dirname(process.execPath), process.env['PATH']].join(delimiter)
+
 /** In order; by force, with all that it started, when it takes longer than the deadline. */
-export async function stopNode(child: ChildProcess, deadlineMs = 20_000): Promise<void> {
+export async function stopProgram(child: ChildProcess, deadlineMs = 20_000): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const gone = new Promise<void>((done) => child.once('exit', () => done()))
   const tree = treeOf(child.pid ?? 0)

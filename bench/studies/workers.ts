@@ -1,15 +1,18 @@
 /** Two worker processes on one port and one LMDB file, beside one. */
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { workersLimit } from '../limits.ts'
+import { workersLimit, workersShareLimit } from '../limits.ts'
 import { load } from '../load.ts'
 import { median, ratioOf } from '../report/figures.ts'
 import type { Bench } from '../requests/measure.ts'
+import { type Bare, digestsIn, startBusy } from '../server/bare.ts'
 import { applicationToken, type Coffer, open, startCoffer } from '../server/coffer.ts'
 import { cpuSeconds, machineCpu, rssAnonMb } from '../server/processes.ts'
 import { atLeast, attempted, type Figure, type Study, type StudySetting } from './study.ts'
 
 const path = '/v1/secret/data/bench/read'
+/** What a bare node:http server takes for an answer, roughly. */
+const bareMicros = 20
 const data = { value: 'v'.repeat(1024) }
 
 interface Side {
@@ -17,6 +20,11 @@ interface Side {
   readonly coffer: Coffer
   readonly token: string
   readonly folder: string
+}
+/** Beside it: what a second process of anything brings here, whose answers take the processor as long. */
+interface Measure {
+  readonly runs: readonly (readonly Run[])[]
+  readonly busy: readonly number[]
 }
 
 async function start(workers: number, bench: Bench): Promise<Side> {
@@ -55,13 +63,39 @@ async function run({ coffer, token, folder }: Side, { connections, seconds }: St
   }
 }
 
-async function compare(sides: readonly Side[], setting: StudySetting, bench: Bench): Promise<readonly Figure[]> {
+async function measure(sides: readonly Side[], setting: StudySetting, bench: Bench): Promise<Measure> {
   const runs = sides.map((): Run[] => [])
-  for (let n = 1; n <= setting.runs; n += 1) {
-    bench.progress.step(`workers: run ${n} of ${setting.runs}`)
-    for (const [i, side] of sides.entries()) runs[i]?.push(await run(side, setting))
+  const busyRuns = sides.map((): number[] => [])
+  const busy: Bare[] = []
+  try {
+    const digests = digestsIn(await microsOfRead(sides, setting))
+    for (const { workers } of sides) busy.push(await startBusy(workers, digests))
+    for (let n = 1; n <= setting.runs; n += 1) {
+      bench.progress.step(`workers: run ${n} of ${setting.runs}`)
+      for (const [i, side] of sides.entries()) {
+        runs[i]?.push(await run(side, setting))
+        const origins = [busy[i]?.url ?? '']
+        const shots = [{ path: '/' }]
+        busyRuns[i]?.push((await load({ ...setting, origins, headers: {}, shots }, side.folder)).perSecond)
+      }
+    }
+  } finally {
+    for (const server of busy) await server.stop()
   }
+  return { runs, busy: busyRuns.map(median) }
+}
+
+/** What a read takes of the processor more than an answer of a bare server. */
+async function microsOfRead([one]: readonly Side[], setting: StudySetting): Promise<number> {
+  if (!one) return 0
+  const { used, perSecond } = await run(one, setting)
+  return Math.max(1, (used * 1e6) / perSecond - bareMicros)
+}
+
+async function compare(sides: readonly Side[], setting: StudySetting, bench: Bench): Promise<readonly Figure[]> {
+  const { runs, busy } = await measure(sides, setting, bench)
   const [one = Number.NaN, two = Number.NaN] = runs.map((list) => median(list.map(({ perSecond }) => perSecond)))
+  const [busyOne = Number.NaN, busyTwo = Number.NaN] = busy
   return [
     ...sides.flatMap(({ workers, coffer }, i): Figure[] => {
       const of = (pick: (run: Run) => number) => median((runs[i] ?? []).map(pick))
@@ -75,7 +109,14 @@ async function compare(sides: readonly Side[], setting: StudySetting, bench: Ben
     }),
     {
       ...{ name: 'two workers to one process', value: ratioOf(two, one), unit: '' },
-      ...(hadRoom(runs) ? { limit: atLeast(workersLimit) } : {}),
+      limit: atLeast(workersLimit),
+    },
+    { name: 'two bare processes to one, whose answers take as long', value: ratioOf(busyTwo, busyOne), unit: '' },
+    {
+      name: 'of what two bare processes bring',
+      value: ratioOf(two, one) / ratioOf(busyTwo, busyOne),
+      unit: '',
+      limit: atLeast(workersShareLimit),
     },
     {
       name: 'errors',
@@ -84,16 +125,6 @@ async function compare(sides: readonly Side[], setting: StudySetting, bench: Ben
       limit: { fails: 1, side: 'below' },
     },
   ]
-}
-
-/**
- * Whether the machine had processors for a second worker: one process had one of its own, and two could have had half of another.
- * Else the rate says how busy others kept the machine.
- */
-function hadRoom(runs: readonly (readonly Run[])[]): boolean {
-  const [one = [], two = []] = runs
-  const alone = median(one.map(({ used }) => used))
-  return alone >= 0.9 && median(two.map(({ used, idle }) => used + idle)) >= 1.5 * alone
 }
 
 export const workers: Study = {
@@ -107,11 +138,6 @@ export const workers: Study = {
       for (const side of sides) await run(side, setting)
       const figures = await attempted(setting, bench, () => compare(sides, setting, bench))
       const notes = ['The load generator needs a processor too: with two processors the second worker shares its own.']
-      if (!figures.some(({ limit }) => limit?.side === 'at least')) {
-        notes.push(
-          'Others kept the machine busy: there was no processor for a second worker, so the ratio is not judged.',
-        )
-      }
       return { study: 'workers', title: workers.title, figures, notes }
     } finally {
       for (const { coffer, folder } of sides) {

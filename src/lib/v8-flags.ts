@@ -11,3 +11,12 @@ export function setV8Flags(): void {
   // A few hundred objects are alive when the young ones are looked through: to wake threads for it takes longer. 5 to 10 % more reads.
   setFlagsFromString('--no-parallel-scavenge')
 }
+
+/**
+ * V8 has read these when it made its heap, and reads them no more. Yet it counts them among the flags under which a compiled form
+ * was made, and would refuse one that was made without them (before Node.js 24).
+ */
+export function forgetHeapFlags(): void {
+  for (const name of ['min-semi-space-size', 'max-semi-space-size', 'max-old-space-size'])
+    setFlagsFromString(`--${name}=0`)
+}

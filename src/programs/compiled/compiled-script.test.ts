@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -98,6 +99,18 @@ describe('a program as a script beside its compiled form', () => {
     } finally {
       setFlagsFromString('--lazy')
     }
+  })
+
+  it('is not compiled again under limits of the heap, which stay', () => {
+    const limits = ['--max-old-space-size=300', '--max-semi-space-size=32', '--min-semi-space-size=8']
+    const code = `
+      const { readScript } = await import(${JSON.stringify(new URL('compiled-script.ts', import.meta.url).href)})
+      const { getHeapSpaceStatistics, getHeapStatistics } = await import('node:v8')
+      const { cached } = readScript(${JSON.stringify(renamed())})
+      const young = getHeapSpaceStatistics().find((space) => space.space_name === 'new_space').space_size
+      console.log(JSON.stringify([cached, getHeapStatistics().heap_size_limit < 500e6, young >= 8e6]))`
+    const node = [...limits, '--import', 'tsx', '--input-type=module', '-e', code]
+    expect(String(execFileSync(process.execPath, node))).toBe('[true,true,true]\n')
   })
 
   it('is compiled anew when the compiled form cannot be read', () => {

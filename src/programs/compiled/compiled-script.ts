@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { Script } from 'node:vm'
+import { forgetHeapFlags } from '../../lib/v8-flags.ts'
 
 const digestBytes = 32
 
@@ -42,6 +43,7 @@ export interface CompiledScript {
 export function readScript(file: string): CompiledScript {
   const source = readFileSync(file)
   const cachedData = cacheFor(file, source)
+  forgetHeapFlags()
   // The compiled form keeps the name that stack traces show: the same wherever it was made.
   const filename = `coffer/${basename(dirname(file))}/${basename(file)}`
   const script = new Script(source.toString('latin1'), { filename, ...(cachedData ? { cachedData } : {}) })
