@@ -97,7 +97,8 @@ function asText(report: Report): string {
     lines.push(title)
     for (const figure of figures) {
       const limit = shownLimit(figure)
-      const verdict = limit === '' ? '' : `  ${holds(figure) ? 'ok  ' : 'FAIL'} (${limit})`
+      const judged = figure.limit?.fails === undefined ? '' : holds(figure) ? 'ok  ' : 'FAIL'
+      const verdict = limit === '' ? '' : `  ${judged} (${limit})`
       lines.push(`  ${figure.name.padEnd(42)} ${shownFigure(figure).padStart(12)}${verdict}`)
     }
     lines.push(...notes.map((note) => `  ${note}`), '')

@@ -5,6 +5,7 @@ import { storedLimits } from '../limits.ts'
 import { load } from '../load.ts'
 import { median, ratioOf } from '../report/figures.ts'
 import type { Bench } from '../requests/measure.ts'
+import { startBare } from '../server/bare.ts'
 import { applicationToken, audit, type Coffer, startCoffer } from '../server/coffer.ts'
 import { cpuSeconds, rssAnonMb } from '../server/processes.ts'
 import { fill } from './filling.ts'
@@ -71,6 +72,18 @@ interface Start {
   readonly cpuMs: number
 }
 
+/** Of a bare node:http server, to its first answer, in ms: how fast this machine starts programs at the moment. */
+async function startOfBare(folder: string): Promise<number> {
+  const begun = performance.now()
+  const bare = await startBare({ get: '{}', post: '{}' }, folder)
+  try {
+    await (await fetch(bare.url)).text()
+    return performance.now() - begun
+  } finally {
+    await bare.stop()
+  }
+}
+
 /** From the start of the process to the answer to a read of the last secret, after an orderly stop. */
 async function restart(side: Side): Promise<Start> {
   await side.coffer.stop()
@@ -98,10 +111,12 @@ async function read({ coffer, count, token, folder }: Side, { connections, secon
 
 async function compare(sides: readonly Side[], setting: StudySetting, bench: Bench): Promise<readonly Figure[]> {
   const starts = sides.map((): Start[] => [])
+  const bareStarts: number[] = []
   const reads = sides.map((): Reads[] => [])
   for (let n = 1; n <= setting.runs; n += 1) {
     bench.progress.step(`secrets: start ${n} of ${setting.runs}`)
     for (const [i, side] of sides.entries()) starts[i]?.push(await restart(side))
+    bareStarts.push(await startOfBare(bench.scratch))
   }
   for (const side of sides) await read(side, setting)
   for (let n = 1; n <= setting.runs; n += 1) {
@@ -110,12 +125,17 @@ async function compare(sides: readonly Side[], setting: StudySetting, bench: Ben
   }
   return figuresOf(
     sides.map(({ count }) => count.toLocaleString('en-US')),
-    starts,
-    reads,
+    { starts, bareStarts, reads },
   )
 }
 
-function figuresOf(counts: readonly string[], starts: readonly Start[][], reads: readonly Reads[][]): Figure[] {
+interface Runs {
+  readonly starts: readonly Start[][]
+  readonly bareStarts: readonly number[]
+  readonly reads: readonly Reads[][]
+}
+
+function figuresOf(counts: readonly string[], { starts, bareStarts, reads }: Runs): Figure[] {
   const [few = '', many = ''] = counts
   const rate = (i: number) => median((reads[i] ?? []).map(({ perSecond }) => perSecond))
   const each = (name: string, unit: string, value: (i: number) => number, limit?: Figure['limit']): Figure[] => [
@@ -123,6 +143,8 @@ function figuresOf(counts: readonly string[], starts: readonly Start[][], reads:
     // Only the many are held to it.
     { name: `${name}, ${many}`, value: value(1), unit, ...(limit ? { limit } : {}) },
   ]
+  const start = (i: number) => median((starts[i] ?? []).map(({ ms }) => ms))
+  const bareStart = median(bareStarts)
   const errors = reads.flat().reduce((sum, run) => sum + run.errors, 0)
   return [
     ...each('reads', '/s', rate),
@@ -134,7 +156,9 @@ function figuresOf(counts: readonly string[], starts: readonly Start[][], reads:
     },
     ...each('processor time of a read', 'µs', (i) => median((reads[i] ?? []).map(({ cpuMicros }) => cpuMicros))),
     ...each('RssAnon', 'MB', (i) => median((reads[i] ?? []).map((run) => run.rssAnonMb)), below(storedLimits.memory)),
-    ...each('start', 'ms', (i) => median((starts[i] ?? []).map(({ ms }) => ms)), below(storedLimits.start)),
+    ...each('start', 'ms', start, below(storedLimits.start)),
+    { name: 'start of a bare server', value: bareStart, unit: 'ms' },
+    { name: `start, ${many} to bare`, value: start(1) / bareStart, unit: '', limit: below(storedLimits.startRatio) },
     ...each('processor time of a start', 'ms', (i) => median((starts[i] ?? []).map(({ cpuMs }) => cpuMs))),
     { name: 'errors', value: errors, unit: '', limit: { fails: 1, side: 'below' } },
   ]
