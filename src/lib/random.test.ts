@@ -27,6 +27,16 @@ it('makes the same UUIDs from pooled chance as from pieces of it', () => {
   for (let i = 0; i < 1000; i += 1) expect(some()).toBe(uuid(same))
 })
 
+it.each([
+  [0x00, '00000000-0000-4000-8000-000000000000'],
+  [0x5a, '5a5a5a5a-5a5a-4a5a-9a5a-5a5a5a5a5a5a'],
+  [0xa5, 'a5a5a5a5-a5a5-45a5-a5a5-a5a5a5a5a5a5'],
+  [0xff, 'ffffffff-ffff-4fff-bfff-ffffffffffff'],
+])('keeps all bits of chance in a UUID but those of version and variant: of bytes %i', (byte, text) => {
+  const chance = (size: number) => new Uint8Array(size).fill(byte)
+  expect([uuid(chance), pooledUuids(chance)()]).toEqual([text, text])
+})
+
 it('makes UUIDs of version 4 that are all different', () => {
   const next = pooledUuids(systemRandom)
   const made = Array.from({ length: 2000 }, next)

@@ -21,11 +21,7 @@ export function base62(random: RandomBytes, length: number): string {
 
 /** A version 4 UUID (RFC 9562). */
 export function uuid(random: RandomBytes): string {
-  const b = Buffer.from(random(16))
-  b[6] = ((b[6] ?? 0) & 0x0f) | 0x40
-  b[8] = ((b[8] ?? 0) & 0x3f) | 0x80
-  const hex = b.toString('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  return uuidFrom(Buffer.from(random(16)).toString('hex'), 0)
 }
 
 /** The same, for names of which thousands are made a second: `uuid` of `pooled(random)`. */
@@ -37,16 +33,20 @@ export function pooledUuids(random: RandomBytes): () => string {
       pool = Buffer.from(random(poolBytes)).toString('hex')
       at = 0
     }
-    const from = at
     at += 32
-    const variant = variants[Number.parseInt(pool.charAt(from + 16), 16) & 3] ?? ''
-    const [first, second] = [pool.slice(from, from + 8), pool.slice(from + 8, from + 12)]
-    const [third, fourth] = [pool.slice(from + 13, from + 16), pool.slice(from + 17, from + 20)]
-    return `${first}-${second}-4${third}-${variant}${fourth}-${pool.slice(from + 20, from + 32)}`
+    return uuidFrom(pool, at - 32)
   }
 }
 
-/** The first digit of the fourth group: two bits of the version that RFC 9562 describes, two of chance. */
+/** Of the 32 hex digits from `at` on; the version takes the place of one, the variant of two bits of another. */
+function uuidFrom(hex: string, at: number): string {
+  const variant = variants[Number.parseInt(hex.charAt(at + 16), 16) & 3] ?? ''
+  const [first, second] = [hex.slice(at, at + 8), hex.slice(at + 8, at + 12)]
+  const [third, fourth] = [hex.slice(at + 13, at + 16), hex.slice(at + 17, at + 20)]
+  return `${first}-${second}-4${third}-${variant}${fourth}-${hex.slice(at + 20, at + 32)}`
+}
+
+/** The first digit of the fourth group: two bits of the variant that RFC 9562 describes, two of chance. */
 const variants = ['8', '9', 'a', 'b']
 
 const poolBytes = 4096

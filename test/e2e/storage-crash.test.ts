@@ -19,24 +19,12 @@ import { systemRandom } from '../../src/lib/random.ts'
 import { Barrier } from '../../src/server/barrier/barrier.ts'
 import { commitId } from '../../src/server/contracts/commit.ts'
 import { type StorageBackend, StorageDown } from '../../src/server/contracts/storage.ts'
-import { openLmdb } from '../../src/server/storage/lmdb/lmdb.ts'
-import { childCommand } from './storage-peer.ts'
+import { childCommand, openStorage } from './storage-peer.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'coffer-storage-crash-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const open = (path: string) =>
-  openLmdb({
-    path,
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog,
-    check: { command: [...childCommand, 'check'] },
-    minFreeBytes: 1024 * 1024,
-    fatal: (error) => {
-      throw error
-    },
-  })
+const open = (path: string) => openStorage(path, systemClock)
 
 const all = { depth: 'all', limit: 1_000_000 } as const
 const number = { parse: Number }

@@ -1,6 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
+import type { Clock } from '../../src/lib/clock.ts'
+import { silentLog } from '../../src/lib/log.ts'
+import { systemRandom } from '../../src/lib/random.ts'
 import type { StorageBackend } from '../../src/server/contracts/storage.ts'
+import { openLmdb } from '../../src/server/storage/lmdb/lmdb.ts'
 
 export const childScript = join(import.meta.dirname, 'storage-child.ts')
 export const childCommand = [process.execPath, '--import', 'tsx', childScript]
@@ -11,6 +15,20 @@ export interface PeerCall {
   readonly method: 'read' | 'commit' | 'list' | 'clear' | 'close'
   readonly args: readonly unknown[]
 }
+
+/** As `coffer server` opens it, with the check in a process of its own. */
+export const openStorage = (path: string, clock: Clock): Promise<StorageBackend> =>
+  openLmdb({
+    path,
+    clock,
+    random: systemRandom,
+    log: silentLog,
+    check: { command: [...childCommand, 'check'] },
+    minFreeBytes: 1024 * 1024,
+    fatal: (error) => {
+      throw error
+    },
+  })
 
 /** A second process that has the same storage open. */
 export class PeerProcess {

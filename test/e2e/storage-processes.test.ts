@@ -11,7 +11,7 @@ import { systemRandom } from '../../src/lib/random.ts'
 import { commitId } from '../../src/server/contracts/commit.ts'
 import { openLmdb } from '../../src/server/storage/lmdb/lmdb.ts'
 import { describeStorage } from '../../src/server/storage/storage.conformance.ts'
-import { childCommand, PeerProcess } from './storage-peer.ts'
+import { childCommand, openStorage, PeerProcess } from './storage-peer.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'coffer-storage-processes-'))
 const peer = new PeerProcess()
@@ -23,18 +23,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const open = (path: string, clock = new FakeClock()) =>
-  openLmdb({
-    path,
-    clock,
-    random: systemRandom,
-    log: silentLog,
-    check: { command: [...childCommand, 'check'] },
-    minFreeBytes: 1024 * 1024,
-    fatal: (error) => {
-      throw error
-    },
-  })
+const open = (path: string, clock = new FakeClock()) => openStorage(path, clock)
 
 const newFolder = () => {
   folders += 1

@@ -24,10 +24,11 @@ export async function strikeUnderLoad(
   }
 }
 
-/** Of a history in which everything happened that can: else it has proved little. */
-export async function expectExplained(clients: Clients): Promise<void> {
+/** Of a history in which everything happened that can: else it has proved little. `healed`: before all is read. */
+export async function expectExplained(clients: Clients, healed?: () => Promise<unknown>): Promise<void> {
   await clients.progress(30)
   await clients.stop()
+  await healed?.()
   await clients.readAll()
   expect(findUnexplained(clients.history)).toBeUndefined()
   const kinds = new Set(clients.history.map(({ told }) => told.kind))

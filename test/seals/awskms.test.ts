@@ -1,12 +1,13 @@
 /** The seal of AWS KMS on a built server, with moto in the place of AWS. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CreateAliasCommand, CreateKeyCommand, PutKeyPolicyCommand, UpdateAliasCommand } from '@aws-sdk/client-kms'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { root, startServer, type TestServer } from '../e2e/server-process.ts'
 import { closeWithoutTraces, credentials, type Moto, region, startMoto } from './moto-process.ts'
+import { initialise, migrate, recovery, restart, status, unsealed, until } from './sealed-server.ts'
 
 let moto: Moto
 const servers: TestServer[] = []
@@ -25,7 +26,6 @@ const environment = {
   AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
   AWS_REGION: region,
 }
-const recovery = { recovery_shares: 3, recovery_threshold: 2 }
 
 async function newKey(): Promise<{ id: string; arn: string }> {
   const { KeyMetadata } = await moto.kms.send(new CreateKeyCommand({}))
@@ -41,39 +41,6 @@ async function start(stanzas: string, env: Record<string, string> = environment)
   return server
 }
 
-/** Ends the server and starts it with these seals instead. */
-async function restart(server: TestServer, stanzas?: string): Promise<void> {
-  expect(await server.kill('SIGTERM')).toBe(0)
-  const file = join(server.dir, 'server.hcl')
-  if (stanzas !== undefined) writeFileSync(file, readFileSync(file, 'utf8').replace(/seal "[\s\S]*$/, '') + stanzas)
-  await server.start()
-}
-
-async function initialise(server: TestServer): Promise<string[]> {
-  const { status, json } = await server.request('PUT', 'sys/init', recovery, '')
-  expect(status).toBe(200)
-  server.rootToken = json.root_token
-  return json.recovery_keys
-}
-
-const status = async (server: TestServer) => (await server.request('GET', 'sys/seal-status', undefined, '')).json
-
-async function until(what: string, met: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 60_000
-  while (!(await met())) {
-    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`)
-    await new Promise((done) => setTimeout(done, 50))
-  }
-}
-const unsealed = async (server: TestServer) => !(await status(server)).sealed
-
-async function migrate(server: TestServer, keys: readonly string[]): Promise<void> {
-  for (const key of keys) {
-    const answer = await server.request('PUT', 'sys/unseal', { key, migrate: true }, '')
-    expect(answer.status, answer.text).toBe(200)
-  }
-}
-
 describe('a server with the seal awskms', () => {
   it('is initialised with recovery keys, and unseals itself when it starts again', async () => {
     const { id, arn } = await newKey()
@@ -83,12 +50,12 @@ describe('a server with the seal awskms', () => {
     expect(await status(server)).toMatchObject({ type: 'awskms', sealed: false, t: 2, n: 3 })
     await server.request('POST', 'sys/policies/acl/kept', { policy: 'path "a" { capabilities = ["read"] }' })
     await restart(server)
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
     expect((await server.request('GET', 'sys/policies/acl/kept')).status).toBe(200)
     expect(server.output()).not.toContain('root key wrapped anew')
     // By its ARN it is the same key.
     await restart(server, awskms(arn))
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
     expect(server.output()).not.toContain('root key wrapped anew')
   })
 
@@ -102,7 +69,7 @@ describe('a server with the seal awskms', () => {
     })
     await initialise(server)
     await restart(server)
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
   })
 
   it('takes credentials from its stanza, which nobody is shown', async () => {
@@ -152,11 +119,11 @@ describe('a server with the seal awskms', () => {
     await initialise(server)
     await moto.kms.send(new UpdateAliasCommand({ AliasName: 'alias/coffer', TargetKeyId: two.id }))
     await restart(server)
-    await until('it is wrapped anew', () => server.output().includes('root key wrapped anew'))
+    await until(server, 'it is wrapped anew', () => server.output().includes('root key wrapped anew'))
     expect(server.output()).toContain(two.arn)
     moto.asked()
     await restart(server)
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
     const asked = moto.asked()
     expect(asked).toMatch(new RegExp(`TrentService.Decrypt[^]*"KeyId":"${two.arn}"`))
     expect(asked).not.toContain(one.id)
@@ -169,13 +136,13 @@ describe('a server with the seal awskms', () => {
     await initialise(server)
     await moto.away()
     await restart(server)
-    await until('it says why', () => server.output().includes('ECONNREFUSED'))
+    await until(server, 'it says why', () => server.output().includes('ECONNREFUSED'))
     expect(server.output()).toMatch(
       /seal \\"awskms\\": KMS at \S+ cannot be reached \(ECONNREFUSED\)[^\n]*not unsealed yet, will be tried again/,
     )
     expect((await server.request('GET', 'sys/health', undefined, '')).status).toBe(503)
     await moto.back()
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
     expect((await server.request('GET', 'auth/token/lookup-self')).status).toBe(200)
   })
 
@@ -187,7 +154,7 @@ describe('a server with the seal awskms', () => {
     const Policy = JSON.stringify({ Version: '2012-10-17', Statement })
     await moto.kms.send(new PutKeyPolicyCommand({ KeyId: id, PolicyName: 'default', Policy }))
     await restart(server)
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
     expect(server.output()).toMatch(/"seal":"primary"[^\n]*allow kms:DescribeKey/)
   })
 
@@ -211,7 +178,7 @@ describe('migration', () => {
     await migrate(server, keys.slice(0, 2))
     expect(await status(server)).toMatchObject({ type: 'awskms', sealed: false, t: 2, n: 3, migration: false })
     await restart(server)
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
     await restart(server, awskms(id, 'disabled = "true"'))
     await migrate(server, keys.slice(1))
     expect(await status(server)).toMatchObject({ type: 'shamir', sealed: false })
@@ -229,7 +196,7 @@ describe('migration', () => {
     await migrate(server, keys.slice(0, 2))
     await restart(server, fixed)
     await moto.away()
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
     expect(await status(server)).toMatchObject({ type: 'static', t: 2, n: 3 })
     expect((await server.request('GET', 'auth/token/lookup-self')).status).toBe(200)
   })

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { everythingBelow, root, startServer, type TestServer } from '../e2e/server-process.ts'
 import { softHsmLibrary } from './pkcs11.mjs'
+import { initialise, migrate, recovery, restart, status, unsealed, until } from './sealed-server.ts'
 import { SoftHsm } from './soft-hsm.ts'
 
 const aes = ['aes', 'root', '01', '0f'.repeat(32)]
-const recovery = { recovery_shares: 3, recovery_threshold: 2 }
 
 let hsm: SoftHsm
 const servers: TestServer[] = []
@@ -49,39 +49,7 @@ async function start(stanzas: string, env: Record<string, string> = hsm.env): Pr
   return server
 }
 
-/** Ends the server and starts it with these seals instead. */
-async function restart(server: TestServer, stanzas?: string): Promise<void> {
-  expect(await server.kill('SIGTERM')).toBe(0)
-  const file = join(server.dir, 'server.hcl')
-  if (stanzas !== undefined) writeFileSync(file, readFileSync(file, 'utf8').replace(/seal "[\s\S]*$/, '') + stanzas)
-  await server.start()
-}
-
-async function initialise(server: TestServer): Promise<string[]> {
-  const { status, json, text } = await server.request('PUT', 'sys/init', recovery, '')
-  expect(status, text).toBe(200)
-  server.rootToken = json.root_token
-  return json.recovery_keys
-}
-
-const status = async (server: TestServer) => (await server.request('GET', 'sys/seal-status', undefined, '')).json
-const unsealed = async (server: TestServer) => !(await status(server)).sealed
 const holds = async (server: TestServer) => (await server.request('GET', 'auth/token/lookup-self')).status === 200
-
-async function until(what: string, met: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 60_000
-  while (!(await met())) {
-    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}:\n${servers[0]?.output().slice(-2000)}`)
-    await new Promise((done) => setTimeout(done, 50))
-  }
-}
-
-async function migrate(server: TestServer, keys: readonly string[]): Promise<void> {
-  for (const key of keys) {
-    const answer = await server.request('PUT', 'sys/unseal', { key, migrate: true }, '')
-    expect(answer.status, answer.text).toBe(200)
-  }
-}
 
 describe('a server with the seal pkcs11', () => {
   it('is initialised with recovery keys, and unseals itself when it starts again', async () => {
@@ -90,7 +58,7 @@ describe('a server with the seal pkcs11', () => {
     expect(await initialise(server)).toHaveLength(3)
     expect(await status(server)).toMatchObject({ type: 'pkcs11', sealed: false, t: 2, n: 3 })
     await restart(server)
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
     expect(await holds(server)).toBe(true)
     expect(server.output()).not.toContain('root key wrapped anew')
     expect(tokenProcesses()).toEqual([])
@@ -107,7 +75,7 @@ describe('a server with the seal pkcs11', () => {
     })
     await initialise(server)
     await restart(server)
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
   })
 
   it('wraps anew with another key, and needs the one before no more', async () => {
@@ -116,24 +84,24 @@ describe('a server with the seal pkcs11', () => {
     hsm.admin('rsa', 'pair', '02')
     // SoftHSM knows OAEP with SHA-1 alone.
     await restart(server, hsm.stanza('pair', 'rsa_oaep_hash = "sha1"'))
-    await until('it is unsealed', () => unsealed(server))
-    await until('it says so', () => server.output().includes('root key wrapped anew'))
+    await until(server, 'it is unsealed', () => unsealed(server))
+    await until(server, 'it says so', () => server.output().includes('root key wrapped anew'))
     hsm.admin('delete', 'root')
     await restart(server)
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
     expect(await holds(server)).toBe(true)
   })
 
   it('of several workers lets each of them ask the token', async () => {
     const server = await start(`workers = 2\n${hsm.stanza('root')}`)
     await initialise(server)
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
     for (let i = 0; i < 4; i += 1) {
       const answer = await server.request('PUT', 'sys/rotate/root')
       expect(answer.status, answer.text).toBe(204)
     }
     await restart(server)
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
     expect(await holds(server)).toBe(true)
   })
 
@@ -153,10 +121,10 @@ describe('while the token can not help, the server stays sealed, says why, and u
   /** Restarted in trouble, it is mended, and nobody has to do anything about the server. */
   async function recovers(server: TestServer, why: string, mend: () => void, stanzas?: string): Promise<void> {
     await restart(server, stanzas)
-    await until('it says why', () => server.output().includes(why))
+    await until(server, 'it says why', () => server.output().includes(why))
     expect((await server.request('GET', 'sys/health', undefined, '')).status).toBe(503)
     mend()
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
     expect(await holds(server)).toBe(true)
   }
 
@@ -183,10 +151,10 @@ describe('while the token can not help, the server stays sealed, says why, and u
     await initialise(server)
     hsm.admin('aes', 'root', '05', '1e'.repeat(32))
     await restart(server)
-    await until('it says why', () => server.output().includes('say which one by key_id'))
+    await until(server, 'it says why', () => server.output().includes('say which one by key_id'))
     expect(await unsealed(server)).toBe(false)
     await restart(server, hsm.stanza('root', 'key_id = "0x01"'))
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
   })
 
   it('when the token was removed', async () => {
@@ -204,10 +172,10 @@ describe('while the token can not help, the server stays sealed, says why, and u
     await initialise(server)
     writeFileSync(file, 'wrong-canary-pin')
     await restart(server)
-    await until('it was not tried again', () => server.output().includes('It is not tried again'))
+    await until(server, 'it was not tried again', () => server.output().includes('It is not tried again'))
     expect((await server.request('GET', 'sys/health', undefined, '')).status).toBe(503)
     writeFileSync(file, hsm.pin)
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
   })
 
   it('when the library hangs: requests are answered, and the server ends at once when it is told to', async () => {
@@ -222,7 +190,7 @@ describe('while the token can not help, the server stays sealed, says why, and u
     expect((await server.request('GET', 'sys/health', undefined, '')).status).toBe(503)
     expect(tokenProcesses()).toHaveLength(1)
     expect(await server.kill('SIGTERM')).toBe(0)
-    await until('the process for the token is gone', () => tokenProcesses().length === 0)
+    await until(server, 'the process for the token is gone', () => tokenProcesses().length === 0)
   })
 })
 
@@ -240,7 +208,7 @@ describe('a migration', () => {
     await migrate(server, keys)
     expect(await status(server)).toMatchObject({ type: 'pkcs11', sealed: false, recovery_seal: true })
     await restart(server)
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
     const key = 'ab'.repeat(32)
     const fixed = `seal "static" {\n  current_key_id = "a"\n  current_key = "${key}"\n}\n`
     await restart(server, fixed + hsm.stanza('root', 'disabled = true'))
@@ -248,7 +216,7 @@ describe('a migration', () => {
     expect(await status(server)).toMatchObject({ type: 'static', sealed: false })
     hsm.admin('delete', 'root')
     await restart(server, fixed)
-    await until('it is unsealed', () => unsealed(server))
+    await until(server, 'it is unsealed', () => unsealed(server))
     expect(await holds(server)).toBe(true)
   })
 

@@ -17,8 +17,9 @@ import { FakeClock } from '../../lib/fake-clock.ts'
 import { RawJson } from '../../lib/json/value.ts'
 import { silentLog } from '../../lib/log.ts'
 import { systemRandom } from '../../lib/random.ts'
-import type { AuditedAuth, AuditedRequest, AuditedResponse } from '../contracts/audit.ts'
+import type { AuditedResponse } from '../contracts/audit.ts'
 import type { AuditDevice } from '../contracts/devices.ts'
+import { fakeAudited, fakeAuth } from '../contracts/fake-audited.ts'
 import { fakeMount } from '../contracts/fake-call.ts'
 import { FakeRows } from '../contracts/fake-rows.ts'
 import { AuditBroker } from './broker/audit-broker.ts'
@@ -32,34 +33,16 @@ afterEach(async () => {
   for (const broker of brokers.splice(0)) await broker.close()
 })
 
-const auth: AuditedAuth = {
-  clientToken: 'canary-token',
-  accessor: 'canary-accessor',
-  displayName: 'app',
-  policies: ['p'],
-  tokenPolicies: ['p'],
-  identityPolicies: [],
-  noDefaultPolicy: false,
-  metadata: null,
-  entityId: 'e1',
-  tokenType: 'service',
-  tokenTtlMs: 0,
-  tokenIssuedAt: 0,
-  remainingUses: 0,
-}
-const request: AuditedRequest = {
+const auth = fakeAuth({ clientToken: 'canary-token', accessor: 'canary-accessor', displayName: 'app', entityId: 'e1' })
+const request = fakeAudited({
   id: 'r',
-  at: 0,
   operation: 'update',
   path: 'secret/data/x',
-  namespace: { id: 'root', path: '' },
   mount: fakeMount(),
   data: { value: 'canary-value', deep: { list: ['canary-deep', new RawJson('{"x":"canary-raw"}')] } },
   headers: { 'x-secret': 'canary-header' },
-  remote: { address: '127.0.0.1', port: 1 },
-  wrapTtlMs: 0,
   auth,
-}
+})
 const wrap = {
   token: 'canary-wrap',
   accessor: 'canary-wrap-a',

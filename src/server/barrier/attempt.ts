@@ -1,12 +1,10 @@
 import { stringifyJson } from '../../lib/json/stringify.ts'
 import type { Json } from '../../lib/json/value.ts'
 import { Refusal } from '../contracts/request.ts'
-import { maxRowBytes, refuseHuge } from '../contracts/row-size.ts'
+import { isKeyTooLong, maxKeyBytes, maxRowBytes, refuseHuge } from '../contracts/row-size.ts'
 import type { Schema, SecretStorage, Tx } from '../contracts/secret-storage.ts'
 import type { Check, ReadKey, Stored } from '../contracts/storage.ts'
 import { parseRow } from './view.ts'
-
-const maxKeyBytes = 1024
 
 type Write =
   | { readonly kind: 'create' | 'put'; readonly value: Uint8Array; readonly format: number }
@@ -120,10 +118,10 @@ export class Attempt implements Tx {
   }
 
   #write(key: string, write: Write): void {
-    // A character has three bytes at most.
-    const bytes = key.length * 3 > maxKeyBytes ? Buffer.byteLength(key) : 0
-    if (bytes > maxKeyBytes)
+    if (isKeyTooLong(key)) {
+      const bytes = Buffer.byteLength(key)
       throw new Refusal(400, `path too long: ${bytes} bytes in storage, the limit is ${maxKeyBytes}`)
+    }
     if (key.includes('\0') || !key.isWellFormed()) throw new Refusal(400, 'path contains an invalid character')
     if (this.#options.isReserved(key)) throw new Error(`the row "${key}" belongs to the barrier`)
     if (write.kind !== 'remove' && write.value.length > maxRowBytes) {

@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { RawJson } from '../../lib/json/value.ts'
 import { Refusal } from './request.ts'
-import { maxRowBytes, refuseHuge } from './row-size.ts'
+import { isKeyTooLong, maxKeyBytes, maxRowBytes, refuseHuge } from './row-size.ts'
+
+it.each(['x', 'é', '✓', '😀', '\ud800'])(
+  'a key may have as many bytes as storage takes, and not one more: of %j',
+  (one) => {
+    const size = Buffer.byteLength(one)
+    const longest = 'x'.repeat(maxKeyBytes % size) + one.repeat(Math.floor(maxKeyBytes / size))
+    expect(Buffer.byteLength(longest)).toBe(maxKeyBytes)
+    expect([longest, `${longest}x`, ''].map(isKeyTooLong)).toEqual([false, true, false])
+  },
+)
 
 describe('what no row can hold', () => {
   const half = 'x'.repeat(maxRowBytes / 2)

@@ -6,7 +6,7 @@ import { compareUtf8 } from '../../lib/json/stringify.ts'
 import { createTurns, inTurns, type Turns } from '../../lib/turns.ts'
 import { type Epoch, epochKey, type NamespaceInfo, rootNamespace } from '../contracts/epochs.ts'
 import { Refusal } from '../contracts/request.ts'
-import type { Rows, SecretStorage } from '../contracts/secret-storage.ts'
+import type { Rows, Schema, SecretStorage } from '../contracts/secret-storage.ts'
 import type { ReadResult } from '../contracts/storage.ts'
 import { type Acl, aclOf } from './acl.ts'
 import { defaultPolicy, responseWrappingPolicy } from './builtin-policies.ts'
@@ -54,7 +54,8 @@ interface PolicyRow extends PolicySettings {
 }
 
 const plainSettings = { casRequired: false, allowSlashes: false, allowWildcards: false }
-const rowSchema = {
+/** Of `ns/<namespace>/policy/<name>`. */
+export const policyRowSchema: Schema<PolicyRow> = {
   parse(value: unknown): PolicyRow {
     const row: Partial<PolicyRow> = typeof value === 'object' && value !== null ? value : {}
     if (row.format !== 1 || typeof row.text !== 'string') throw new Error('not a policy row')
@@ -115,7 +116,7 @@ export class PolicyStore {
     const fixed = this.#fixed(id)
     if (fixed !== undefined) return builtIn(id, fixed)
     if (immutable.has(id)) return undefined
-    const row = await this.#view.get(id, rowSchema)
+    const row = await this.#view.get(id, policyRowSchema)
     if (row && !this.#isExpired(row)) return documentOf(id, row)
     return id === 'default' ? builtIn(id, defaultPolicy) : undefined
   }
@@ -155,7 +156,7 @@ export class PolicyStore {
     }
     if (write.expiresAt !== undefined && id === 'default') throw new Refusal(400, 'the default policy cannot expire')
     await this.#view.transaction(async (tx) => {
-      const stored = await tx.get(this.#view, id, rowSchema)
+      const stored = await tx.get(this.#view, id, policyRowSchema)
       const before = stored && !this.#isExpired(stored) ? stored : undefined
       checkVersion(write, before)
       const version = (stored?.version ?? 0) + 1
@@ -182,7 +183,7 @@ export class PolicyStore {
     if (immutable.has(id)) throw new Refusal(400, `cannot delete ${JSON.stringify(id)} policy`)
     if (id === 'default') throw new Refusal(400, 'cannot delete default policy')
     await this.#view.transaction(async (tx) => {
-      const row = await tx.get(this.#view, id, rowSchema)
+      const row = await tx.get(this.#view, id, policyRowSchema)
       if (row === undefined) return
       tx.remove(this.#view, id)
       if (row.expiresAt !== undefined) tx.remove(this.#expiring, id)
@@ -264,7 +265,7 @@ export class PolicyStore {
     if (immutable.has(id)) return this.#builtInPolicy(id)
     if (row === 'same' && before) return [before]
     if (row === undefined || row === 'same') return this.#builtInPolicy(id)
-    const stored = rowSchema.parse(JSON.parse(Buffer.from(row.value).toString()))
+    const stored = policyRowSchema.parse(JSON.parse(Buffer.from(row.value).toString()))
     const policy = policyOf(await inTurns(policySteps(id, stored.text), this.#turns), stored)
     this.#parsed.set(id, { version: row.version, policy })
     return [policy]

@@ -2,11 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { maxStoredBytes } from '../contracts/row-size.ts'
 import { openSnapshot } from './open-snapshot.ts'
 import { Spool } from './spool.ts'
-
-/** Those of the storages; a row that is larger was not written by a Coffer of this format. */
-const maxValueBytes = 1024 * 1024 + 1024
 
 export const localSnapshot = {
   async inspect(file: string, depth: number) {
@@ -18,6 +16,8 @@ export const localSnapshot = {
         const kind = kinds.get(name) ?? { count: 0, size: 0 }
         kinds.set(name, { count: kind.count + 1, size: kind.size + size })
       }
+      // A row that is larger was not written by a Coffer of this format.
+      const maxValueBytes = maxStoredBytes
       const { meta } = await openSnapshot({ source: createReadStream(file), spool, maxValueBytes, onRow })
       return {
         id: meta.ID,

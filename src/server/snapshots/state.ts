@@ -10,6 +10,7 @@
 import { createHash } from 'node:crypto'
 import { commitIdForm } from '../contracts/commit.ts'
 import { Refusal } from '../contracts/request.ts'
+import { maxKeyBytes } from '../contracts/row-size.ts'
 import type { Stored } from '../contracts/storage.ts'
 import type { Spool } from './spool.ts'
 
@@ -18,7 +19,6 @@ export type Row = readonly [string, Stored]
 const magic = 'coffer state 1\n'
 const headBytes = 2 + 4 + 14
 const tailBytes = 2 + 8
-const maxKeyBytes = 1024
 const batchBytes = 1024 * 1024
 
 export const damaged = (why: string) => new Refusal(400, `the snapshot is damaged: ${why}; take another one`)

@@ -1,12 +1,10 @@
 /** What every backend refuses before it writes. A RangeError here is the caller's fault and never depends on what is stored. */
 import { commitIdForm } from '../contracts/commit.ts'
+import { maxKeyBytes, maxStoredBytes } from '../contracts/row-size.ts'
 import type { Check, Commit, ListPage, StorageBackend, Stored } from '../contracts/storage.ts'
 
-export const maxKeyBytes = 1024
-
-/** 1 MiB of plaintext and what the barrier adds to it. */
 export const limits: StorageBackend['limits'] = {
-  valueBytes: 1024 * 1024 + 1024,
+  valueBytes: maxStoredBytes,
   commitRows: 256,
   commitBytes: 8 * 1024 * 1024,
 }

@@ -57,7 +57,7 @@ export async function copyOf(backend: StorageBackend): Promise<StorageBackend> {
   return copy
 }
 
-const plain: NewToken = {
+export const plain: NewToken = {
   namespace: 'root',
   policies: ['default'],
   path: 'auth/token/create',

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { noGuard } from '../contracts/due-rows.ts'
 import type { StorageBackend } from '../contracts/storage.ts'
 import { crashing } from '../storage/test-crashing.ts'
-import { copyOf, count, grow, initialised, type Node, never, node, traces } from './test-tree.ts'
+import { copyOf, count, grow, initialised, type Node, never, node, plain, traces } from './test-tree.ts'
 
 /** top -> (a -> (a1, a2 -> a21), b), and a stranger. */
 interface Tree {
@@ -170,10 +170,10 @@ describe('a tree that is deeper and wider than a page', () => {
   it('goes whole', async () => {
     const backend = await initialised()
     const first = await node(backend)
-    const top = (await first.tokens.create({ ...wide, ttlMs: 1000 })).id
+    const top = (await first.tokens.create({ ...plain, ttlMs: 1000 })).id
     let parent = top
-    for (let depth = 0; depth < 40; depth += 1) parent = (await first.tokens.create({ ...wide, parent })).id
-    for (let i = 0; i < 250; i += 1) await first.tokens.create({ ...wide, parent: top })
+    for (let depth = 0; depth < 40; depth += 1) parent = (await first.tokens.create({ ...plain, parent })).id
+    for (let i = 0; i < 250; i += 1) await first.tokens.create({ ...plain, parent: top })
     await first.revocation.revoke(top, never)
     expect(await count(backend, 'ns/root/tokens/')).toBe(2)
     expect(await count(backend, 'ns/root/due/')).toBe(0)
@@ -181,9 +181,9 @@ describe('a tree that is deeper and wider than a page', () => {
 
   it('is at most 64 generations deep', async () => {
     const first = await node(await initialised())
-    let parent = (await first.tokens.create(wide)).id
-    for (let depth = 0; depth < 64; depth += 1) parent = (await first.tokens.create({ ...wide, parent })).id
-    await expect(first.tokens.create({ ...wide, parent })).rejects.toThrow('at most 64 generations')
+    let parent = (await first.tokens.create(plain)).id
+    for (let depth = 0; depth < 64; depth += 1) parent = (await first.tokens.create({ ...plain, parent })).id
+    await expect(first.tokens.create({ ...plain, parent })).rejects.toThrow('at most 64 generations')
   })
 })
 
@@ -205,20 +205,3 @@ describe('a revocation that fails', () => {
     expect(await intents.get('f'.repeat(64), bad)).toBeUndefined()
   })
 })
-
-const wide = {
-  namespace: 'root',
-  policies: ['default'],
-  path: 'auth/token/create',
-  meta: null,
-  displayName: 'token',
-  numUses: 0,
-  ttlMs: 3_600_000,
-  explicitMaxTtlMs: 0,
-  periodMs: 0,
-  renewable: true,
-  entityId: '',
-  boundCidrs: [],
-  noDefaultPolicy: false,
-  mount: 'm',
-}

@@ -2,21 +2,12 @@ import { expect, it } from 'vitest'
 import { FakeClock } from '../../../lib/fake-clock.ts'
 import { silentLog } from '../../../lib/log.ts'
 import { systemRandom } from '../../../lib/random.ts'
-import type { AuditedRequest, AuditedResponse } from '../../contracts/audit.ts'
+import type { AuditedResponse } from '../../contracts/audit.ts'
+import { fakeAudited } from '../../contracts/fake-audited.ts'
 import { FakeRows } from '../../contracts/fake-rows.ts'
 import { AuditBroker } from './audit-broker.ts'
 
-const request: AuditedRequest = {
-  id: 'r',
-  at: 0,
-  operation: 'read',
-  path: 'secret/x',
-  data: undefined,
-  namespace: { id: 'root', path: '' },
-  headers: {},
-  remote: { address: '127.0.0.1', port: 1 },
-  wrapTtlMs: 0,
-}
+const request = fakeAudited()
 const response: AuditedResponse = { at: 0, data: undefined, warnings: [] }
 
 it('each line is timed, for all devices and for each; lines that none took are counted', async () => {

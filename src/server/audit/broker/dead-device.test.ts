@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../lib/fake-clock.ts'
 import { silentLog } from '../../../lib/log.ts'
 import { systemRandom } from '../../../lib/random.ts'
-import type { AuditedRequest } from '../../contracts/audit.ts'
 import type { AuditDevice } from '../../contracts/devices.ts'
+import { fakeAudited } from '../../contracts/fake-audited.ts'
 import { FakeRows } from '../../contracts/fake-rows.ts'
 import { AuditBroker } from './audit-broker.ts'
 
@@ -14,17 +14,7 @@ let lines: Record<string, number>
 let clock: FakeClock
 let broker: AuditBroker
 
-const request: AuditedRequest = {
-  id: 'r',
-  at: 0,
-  operation: 'read',
-  path: 'secret/x',
-  data: undefined,
-  namespace: { id: 'root', path: '' },
-  headers: {},
-  remote: { address: '127.0.0.1', port: 1 },
-  wrapTtlMs: 0,
-}
+const request = fakeAudited()
 
 const device = (name: string, dead: boolean): AuditDevice => ({
   type: name,

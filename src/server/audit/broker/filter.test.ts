@@ -1,20 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import type { AuditedRequest } from '../../contracts/audit.ts'
+import { fakeAudited } from '../../contracts/fake-audited.ts'
 import { fakeMount } from '../../contracts/fake-call.ts'
 import { parseFilter } from './filter.ts'
 
-const request: AuditedRequest = {
-  id: 'r',
-  at: 0,
+const request = fakeAudited({
   operation: 'update',
   path: 'secret/data/app',
   namespace: { id: 'abc123', path: 'team/' },
   mount: fakeMount(),
-  data: undefined,
-  headers: {},
-  remote: { address: '127.0.0.1', port: 1 },
-  wrapTtlMs: 0,
-}
+})
 
 describe('a filter lets pass', () => {
   it.each([

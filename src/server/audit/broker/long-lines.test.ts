@@ -4,9 +4,8 @@ import { FakeClock } from '../../../lib/fake-clock.ts'
 import { silentLog } from '../../../lib/log.ts'
 import { systemRandom } from '../../../lib/random.ts'
 import { createTurns } from '../../../lib/turns.ts'
-import type { AuditedRequest } from '../../contracts/audit.ts'
 import type { AuditDevice } from '../../contracts/devices.ts'
-import { rootNamespace } from '../../contracts/epochs.ts'
+import { fakeAudited } from '../../contracts/fake-audited.ts'
 import { FakeRows } from '../../contracts/fake-rows.ts'
 import { verifyAudit } from '../verify/verify-audit.ts'
 import { AuditBroker } from './audit-broker.ts'
@@ -68,17 +67,11 @@ async function setUp(takesPieces = true, prefix = '') {
   return { rows, device, broker, turns, clock }
 }
 
-const request = (id: string, strings = 0): AuditedRequest => ({
-  id,
-  at: 1000,
-  operation: 'update',
-  path: 'a',
-  namespace: rootNamespace,
-  data: strings > 0 ? { list: Array.from({ length: strings }, (_, i) => `v${i}`) } : undefined,
-  headers: {},
-  remote: { address: '127.0.0.1', port: 5 },
-  wrapTtlMs: 0,
-})
+const request = (id: string, strings = 0) =>
+  fakeAudited({
+    id,
+    data: strings > 0 ? { list: Array.from({ length: strings }, (_, i) => `v${i}`) } : undefined,
+  })
 const answer = { at: 2000, data: undefined, warnings: [] }
 const idsOf = (device: Device) =>
   device.lines.flatMap((line) => /"request":\{"id":"([^"]+)"/.exec(line)?.slice(1) ?? []).map(String)

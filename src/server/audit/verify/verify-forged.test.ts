@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FakeClock } from '../../../lib/fake-clock.ts'
 import { silentLog } from '../../../lib/log.ts'
 import { systemRandom } from '../../../lib/random.ts'
-import type { AuditedRequest } from '../../contracts/audit.ts'
+import { fakeAudited } from '../../contracts/fake-audited.ts'
 import { FakeRows } from '../../contracts/fake-rows.ts'
 import { AuditBroker } from '../broker/audit-broker.ts'
 import { fileAudit } from '../file/file.ts'
@@ -25,17 +25,7 @@ let key: Uint8Array
 let publicKey: string
 let heads: readonly WitnessedHead[]
 
-const request = (n: number): AuditedRequest => ({
-  id: `r${n}`,
-  at: Date.UTC(2026, 0, 2) + n,
-  operation: 'read',
-  path: `secret/data/${n}`,
-  namespace: { id: 'root', path: '' },
-  data: undefined,
-  headers: {},
-  remote: { address: '127.0.0.1', port: 1 },
-  wrapTtlMs: 0,
-})
+const request = (n: number) => fakeAudited({ id: `r${n}`, at: Date.UTC(2026, 0, 2) + n, path: `secret/data/${n}` })
 
 beforeAll(async () => {
   const clock = new FakeClock()

@@ -8,25 +8,22 @@ export interface LookedUp {
   readonly row: TokenRow
   /** '' when it was asked for by its accessor. */
   readonly token: string
-  readonly now: number
-  readonly usesLeft: number | undefined
   readonly namespace: NamespaceInfo | undefined
   readonly identityPolicies: readonly string[]
 }
 
-/** A token as lookups show it. `kept`: what `keptLookup` made of the same token, if it is at hand. */
-export function lookupJson(found: LookedUp, kept = keptLookup(found)): KeptJson {
-  const { row, now, usesLeft } = found
+/** A token as lookups show it. `kept`: what `keptLookup` made of it. `usesLeft`: of one whose uses are counted. */
+export function lookupJson(kept: RawJson, row: TokenRow, now: number, usesLeft: number | undefined): KeptJson {
   const ttl = row.expiresAt > 0 ? Math.max(0, Math.floor((row.expiresAt - now) / 1000)) : 0
   return new KeptJson(kept, `"num_uses":${usesLeft ?? row.numUses},"ttl":${ttl}`)
 }
 
 /** What stays the same as long as the token's row does. */
-export function keptLookup(found: Omit<LookedUp, 'now' | 'usesLeft'>): RawJson {
+export function keptLookup(found: LookedUp): RawJson {
   return new RawJson(stringifyJson(keptMembers(found)))
 }
 
-function keptMembers({ row, token, namespace, identityPolicies }: Omit<LookedUp, 'now' | 'usesLeft'>): JsonObject {
+function keptMembers({ row, token, namespace, identityPolicies }: LookedUp): JsonObject {
   // A batch token's times are whole seconds.
   const time = (ms: number) => formatGoTime(row.type === 'batch' ? Math.floor(ms / 1000) * 1000 : ms)
   return {

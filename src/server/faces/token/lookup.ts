@@ -1,13 +1,14 @@
 import type { RawJson } from '../../../lib/json/value.ts'
 import { type Call, operation, Refusal, type Reply, type Route } from '../../contracts/request.ts'
 import type { LiveToken } from '../../tokens/live-token.ts'
-import type { FoundToken } from '../../tokens/token-store.ts'
+import type { FoundToken, TokenStore } from '../../tokens/token-store.ts'
 import { findByAccessor, findToken } from './found-token.ts'
 import { keptLookup, lookupJson } from './lookup-json.ts'
 import type { TokenFaceOptions } from './token-face.ts'
 import { accessorField, tokenField } from './token-fields.ts'
 
 export function lookupRoutes(options: TokenFaceOptions): Route[] {
+  const { tokens, namespaceOf } = options
   const own = (call: Call<unknown>) => options.presented.get(call)
   /** Clients ask for their own token again and again. */
   const known = new WeakMap<LiveToken, RawJson>()
@@ -23,11 +24,10 @@ export function lookupRoutes(options: TokenFaceOptions): Route[] {
       const { row, identityPolicies } = live
       let kept = known.get(live)
       if (!kept) {
-        const namespace = options.namespaceOf(row.namespace)
-        kept = keptLookup({ row, token, namespace, identityPolicies })
+        kept = keptLookup({ row, token, namespace: namespaceOf(row.namespace), identityPolicies })
         known.set(live, kept)
       }
-      return shown(options, live, { token, identityPolicies, kept }, call)
+      return shown(tokens, live, kept, call)
     },
   })
   const other = operation({
@@ -64,20 +64,18 @@ export function lookupRoutes(options: TokenFaceOptions): Route[] {
 
 async function show(options: TokenFaceOptions, found: FoundToken, token: string, call: Call<unknown>): Promise<Reply> {
   const { tokens, namespaceOf, nounsOf } = options
-  const namespace = namespaceOf(found.row.namespace)
-  const policies = namespace ? await tokens.identityPolicies(found.row, nounsOf(namespace).identity) : []
-  return shown(options, found, { token, identityPolicies: policies }, call)
+  const { row } = found
+  const namespace = namespaceOf(row.namespace)
+  const identityPolicies = namespace ? await tokens.identityPolicies(row, nounsOf(namespace).identity) : []
+  return shown(tokens, found, keptLookup({ row, token, namespace, identityPolicies }), call)
 }
 
 async function shown(
-  { tokens, namespaceOf }: TokenFaceOptions,
+  tokens: TokenStore,
   { id, row }: FoundToken,
-  { kept, ...about }: { readonly token: string; readonly identityPolicies: readonly string[]; readonly kept?: RawJson },
+  kept: RawJson,
   { now }: Call<unknown>,
 ): Promise<Reply> {
   const usesLeft = row.numUses > 0 ? await tokens.usesLeft(id) : undefined
-  return {
-    kind: 'data',
-    data: lookupJson({ row, now, usesLeft, namespace: namespaceOf(row.namespace), ...about }, kept),
-  }
+  return { kind: 'data', data: lookupJson(kept, row, now, usesLeft) }
 }

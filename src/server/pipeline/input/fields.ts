@@ -16,9 +16,12 @@ export interface Converted {
 
 /** Refuses (400) values that can't be read as their field's kind. Path captures win over what was sent. */
 export function convertFields(fields: Fields, given: JsonObject, params: Readonly<Record<string, string>>): Converted {
-  const names = Object.keys(given)
-  const unknown = names.filter((name) => !Object.hasOwn(params, name) && !Object.hasOwn(fields, name))
-  const replaced = names.filter((name) => Object.hasOwn(params, name))
+  const unknown: string[] = []
+  const replaced: string[] = []
+  for (const name of Object.keys(given)) {
+    if (Object.hasOwn(params, name)) replaced.push(name)
+    else if (!Object.hasOwn(fields, name)) unknown.push(name)
+  }
   const input: Record<string, unknown> = {}
   // Object.entries would make them anew for each request.
   for (const name in fields) {

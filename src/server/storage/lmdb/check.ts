@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
+import { maxKeyBytes } from '../../contracts/row-size.ts'
 import { StorageDown } from '../../contracts/storage.ts'
-import { maxKeyBytes } from '../rules.ts'
 import { firstKey, openEnvironment, versionText } from './environment.ts'
 import { sumHolds } from './row-sum.ts'
 

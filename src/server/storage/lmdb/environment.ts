@@ -41,22 +41,6 @@ export function versionNumber(id: string): number {
   return Number.parseInt(id, 16)
 }
 
-const keptNumbers = 10_000
-
-/** `versionNumber` of versions that are asked for again and again: those that a node's authority rests on. */
-export class VersionNumbers {
-  readonly #numbers = new Map<string, number>()
-
-  number(id: string): number {
-    const kept = this.#numbers.get(id)
-    if (kept !== undefined) return kept
-    const made = versionNumber(id)
-    if (this.#numbers.size >= keptNumbers) this.#numbers.clear()
-    this.#numbers.set(id, made)
-    return made
-  }
-}
-
 /** By table: on the path of each read, where Number.toString costs more than LMDB. */
 export function versionText(version = 0): string {
   const high = Math.floor(version / 2 ** 32)

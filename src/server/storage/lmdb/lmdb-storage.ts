@@ -1,6 +1,7 @@
 import type { Clock } from '../../../lib/clock.ts'
 import type { Logger } from '../../../lib/log.ts'
 import type { RandomBytes } from '../../../lib/random.ts'
+import { isKeyTooLong } from '../../contracts/row-size.ts'
 import {
   type Change,
   type Check,
@@ -16,18 +17,8 @@ import {
 } from '../../contracts/storage.ts'
 import type { ChangeFeed } from '../feed.ts'
 import { Leadership } from '../leadership.ts'
-import {
-  checkClear,
-  checkCommit,
-  checkPage,
-  checkRow,
-  limits,
-  listAfter,
-  maxKeyBytes,
-  pastFolder,
-  writtenKeys,
-} from '../rules.ts'
-import { type Database, firstKey, VersionNumbers, versionNumber, versionText } from './environment.ts'
+import { checkClear, checkCommit, checkPage, checkRow, limits, listAfter, pastFolder, writtenKeys } from '../rules.ts'
+import { type Database, firstKey, versionNumber, versionText } from './environment.ts'
 import type { Holders } from './holders.ts'
 import type { Peers } from './lmdb.ts'
 import { sumBytes, withoutSum, withSum } from './row-sum.ts'
@@ -59,7 +50,6 @@ export class LmdbStorage implements StorageBackend {
   readonly #options: LmdbStorageOptions
   readonly #db: Database
   readonly #leadership: Leadership
-  readonly #known = new VersionNumbers()
   #down: StorageDown | undefined
 
   constructor(options: LmdbStorageOptions) {
@@ -280,8 +270,8 @@ export class LmdbStorage implements StorageBackend {
 
   #readOne({ key, known }: ReadKey): ReadResult {
     // A longer key can't have been written, and LMDB would look up its beginning.
-    if (key.length === 0 || (key.length * 3 > maxKeyBytes && Buffer.byteLength(key) > maxKeyBytes)) return undefined
-    if (known !== undefined && this.#db.doesExist(key, this.#known.number(known))) return 'same'
+    if (key.length === 0 || isKeyTooLong(key)) return undefined
+    if (known !== undefined && this.#db.doesExist(key, versionNumber(known))) return 'same'
     // It lies where the next answer will lie, and only its own word for its length is true. To have lmdb copy it costs three times this.
     const found = this.#db.getBinaryFast(key)
     if (!found) return undefined

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../lib/clock.ts'
 import { commitIdForm } from '../../contracts/commit.ts'
+import { isKeyTooLong } from '../../contracts/row-size.ts'
 import {
   type Change,
   type Check,
@@ -13,7 +14,7 @@ import {
   type Stored,
 } from '../../contracts/storage.ts'
 import type { ChangeFeed } from '../feed.ts'
-import { checkClear, checkCommit, checkPage, limits, maxKeyBytes, writtenKeys } from '../rules.ts'
+import { checkClear, checkCommit, checkPage, limits, writtenKeys } from '../rules.ts'
 import type { Bulk } from './bulk.ts'
 import type { Candidacy } from './candidacy.ts'
 import type { ChangePoll } from './change-poll.ts'
@@ -219,8 +220,7 @@ export class PostgresStorage implements StorageBackend {
 const unsound =
   'has synchronous_commit = off or another isolation than read committed now: nothing was written; set them right'
 
-const canExist = (key: string) =>
-  key.length > 0 && key.length <= maxKeyBytes && Buffer.byteLength(key) <= maxKeyBytes && !/\p{Surrogate}/u.test(key)
+const canExist = (key: string) => key.length > 0 && !isKeyTooLong(key) && key.isWellFormed()
 
 const readText = ({ rows }: Names) => `
   SELECT k.ordinal, r.version, CASE WHEN r.version = k.known THEN NULL ELSE r.value END, r.version = k.known, pg_is_in_recovery()

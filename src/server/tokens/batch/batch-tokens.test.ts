@@ -2,25 +2,10 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { systemRandom } from '../../../lib/random.ts'
 import { FakeRows } from '../../contracts/fake-rows.ts'
 import { type NewToken, newTokenRow } from '../new-token.ts'
+import { plain } from '../test-tree.ts'
 import { BatchTokens } from './batch-tokens.ts'
 
-const wanted: NewToken = {
-  namespace: 'root',
-  type: 'batch',
-  policies: ['default', 'rw'],
-  path: 'auth/token/create',
-  meta: { team: 'canary-4711' },
-  displayName: 'token',
-  numUses: 0,
-  ttlMs: 3_600_000,
-  explicitMaxTtlMs: 0,
-  periodMs: 0,
-  renewable: true,
-  entityId: '',
-  boundCidrs: [],
-  noDefaultPolicy: false,
-  mount: 'm',
-}
+const wanted: NewToken = { ...plain, type: 'batch', policies: ['default', 'rw'], meta: { team: 'canary-4711' } }
 const row = newTokenRow(wanted, '', 1_000_000, ['ab'.repeat(32)])
 let rows: FakeRows
 let batch: BatchTokens

@@ -3,6 +3,7 @@ import { stringifyJson } from '../../../../lib/json/stringify.ts'
 import { KeptJson, RawJson } from '../../../../lib/json/value.ts'
 import type { AuditedRequest, AuditedResponse } from '../../../contracts/audit.ts'
 import { rootNamespace } from '../../../contracts/epochs.ts'
+import { fakeAudited, fakeAuth } from '../../../contracts/fake-audited.ts'
 import { fakeMount } from '../../../contracts/fake-call.ts'
 import { readDeviceOptions } from '../device-options.ts'
 import { exchangeLines, lineOptions } from './audit-line.ts'
@@ -12,18 +13,7 @@ const device = (salt: number, given: Record<string, string> = {}) =>
   lineOptions(readDeviceOptions(given, 'file', undefined), new LineHasher(Buffer.alloc(32, salt)))
 const clear = (...auditNonHmacResponseKeys: string[]) =>
   fakeMount({ config: { ...fakeMount().config, auditNonHmacResponseKeys } })
-const request = (mount: AuditedRequest['mount']): AuditedRequest => ({
-  id: 'r1',
-  at: 1000,
-  operation: 'read',
-  path: 'auth/token/lookup-self',
-  namespace: rootNamespace,
-  mount,
-  data: undefined,
-  headers: {},
-  remote: { address: '127.0.0.1', port: 5 },
-  wrapTtlMs: 0,
-})
+const request = (mount: AuditedRequest['mount']) => fakeAudited({ path: 'auth/token/lookup-self', mount })
 const response = (data: AuditedResponse['data']): AuditedResponse => ({ at: 2000, data, warnings: [] })
 
 describe('an answer most of whose members are kept', () => {
@@ -57,23 +47,7 @@ describe('the policies that allowed a request', () => {
     const options = device(1)
     const told = (...names: string[]) => {
       const granting = names.map((name) => ({ name, namespace: rootNamespace, type: 'acl' }))
-      const auth = {
-        clientToken: '',
-        accessor: '',
-        displayName: '',
-        policies: [],
-        tokenPolicies: [],
-        identityPolicies: [],
-        noDefaultPolicy: false,
-        policyResults: { allowed: names.length > 0, granting },
-        metadata: null,
-        entityId: '',
-        tokenType: 'service',
-        tokenTtlMs: 0,
-        tokenIssuedAt: 0,
-        remainingUses: 0,
-        holder: undefined,
-      } as const
+      const auth = fakeAuth({ policyResults: { allowed: names.length > 0, granting } })
       const asked = { ...request(undefined), auth }
       const results = () => {
         const [line = ''] = exchangeLines(asked, response(undefined), options)

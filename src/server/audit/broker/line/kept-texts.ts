@@ -49,31 +49,12 @@ export class KeptTexts {
 
   /** Members with a comma before each. */
   mount(info: MountInfo | undefined): string {
-    if (!info) return ''
-    const known = this.#mounts.get(info)
-    if (known !== undefined) return known
-    const { path, type, accessor } = info
-    const made =
-      member('mount_point', path) +
-      member('mount_type', type) +
-      member('mount_accessor', accessor) +
-      member('mount_class', info.class)
-    this.#mounts.set(info, made)
-    return made
+    return info ? once(this.#mounts, info, mountText) : ''
   }
 
   /** The policies that allowed a request: a member with a comma before it; nothing for none. */
   granting(policies: Granting): string {
-    if (policies.length === 0) return ''
-    const known = this.#granting.get(policies)
-    if (known !== undefined) return known
-    const texts = policies.map(({ name, namespace, type }) => {
-      const path = member('namespace_path', namespace.path)
-      return `{"name":${JSON.stringify(name)},"namespace_id":${JSON.stringify(namespace.id)}${path},"type":${JSON.stringify(type)}}`
-    })
-    const made = `,"granting_policies":[${texts.join(',')}]`
-    this.#granting.set(policies, made)
-    return made
+    return policies.length === 0 ? '' : once(this.#granting, policies, grantingText)
   }
 
   /** What `hide` makes of `kept`, an object's text; `clearKeys` are the members that it leaves alone. */
@@ -87,12 +68,37 @@ export class KeptTexts {
 
   /** A member with a comma before it. */
   namespace(info: NamespaceInfo): string {
-    const known = this.#namespaces.get(info)
-    if (known !== undefined) return known
-    const made = `,"namespace":${braced(member('id', info.id) + member('path', info.path))}`
-    this.#namespaces.set(info, made)
-    return made
+    return once(this.#namespaces, info, namespaceText)
   }
+}
+
+function once<T extends object>(texts: WeakMap<T, string>, of: T, make: (of: T) => string): string {
+  const known = texts.get(of)
+  if (known !== undefined) return known
+  const made = make(of)
+  texts.set(of, made)
+  return made
+}
+
+function mountText({ path, type, accessor, class: kind }: MountInfo): string {
+  return (
+    member('mount_point', path) +
+    member('mount_type', type) +
+    member('mount_accessor', accessor) +
+    member('mount_class', kind)
+  )
+}
+
+function grantingText(policies: Granting): string {
+  const texts = policies.map(({ name, namespace, type }) => {
+    const path = member('namespace_path', namespace.path)
+    return `{"name":${JSON.stringify(name)},"namespace_id":${JSON.stringify(namespace.id)}${path},"type":${JSON.stringify(type)}}`
+  })
+  return `,"granting_policies":[${texts.join(',')}]`
+}
+
+function namespaceText({ id, path }: NamespaceInfo): string {
+  return `,"namespace":${braced(member('id', id) + member('path', path))}`
 }
 
 function holderTexts(auth: AuditedAuth, { credential, accessor }: CredentialTexts): HolderTexts {

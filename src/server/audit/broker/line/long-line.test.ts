@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { RawJson } from '../../../../lib/json/value.ts'
 import type { Turns } from '../../../../lib/turns.ts'
 import type { AuditedRequest, AuditedResponse } from '../../../contracts/audit.ts'
-import { rootNamespace } from '../../../contracts/epochs.ts'
+import { fakeAudited } from '../../../contracts/fake-audited.ts'
 import { fakeMount } from '../../../contracts/fake-call.ts'
 import { readDeviceOptions } from '../device-options.ts'
 import { exchangeLines, lineOptions, requestLine, responseLine } from './audit-line.ts'
@@ -20,19 +20,8 @@ const mount = fakeMount({
   config: { ...fakeMount().config, auditNonHmacRequestKeys: ['clear'], auditNonHmacResponseKeys: ['clear'] },
 })
 const many = (count: number) => Array.from({ length: count }, (_, i) => `canary ${i} "é`)
-const request = (more: Partial<AuditedRequest> = {}): AuditedRequest => ({
-  id: 'r1',
-  at: 1000,
-  operation: 'update',
-  path: 'secret/data/a',
-  namespace: rootNamespace,
-  mount,
-  data: { clear: many(10), data: { list: many(700), n: 1 } },
-  headers: {},
-  remote: { address: '127.0.0.1', port: 5 },
-  wrapTtlMs: 0,
-  ...more,
-})
+const request = (more: Partial<AuditedRequest> = {}) =>
+  fakeAudited({ operation: 'update', mount, data: { clear: many(10), data: { list: many(700), n: 1 } }, ...more })
 const response = (more: Partial<AuditedResponse> = {}): AuditedResponse => ({
   at: 2000,
   data: { keys: many(700), clear: new RawJson('{"a":"seen"}') },

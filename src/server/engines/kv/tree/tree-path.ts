@@ -1,4 +1,5 @@
 import { Refusal } from '../../../contracts/request.ts'
+import { isKeyTooLong } from '../../../contracts/row-size.ts'
 import { versionRow } from '../keys/key-row.ts'
 
 /** One key ("team/app") or, with a slash at its end, everything below a folder ("team/"). Refusal 400 for what no key can have. */
@@ -34,8 +35,7 @@ function checkPath(name: string, path: string): void {
     throw new Refusal(400, 'relative paths not supported')
 }
 
-const maxRowBytes = 1024
 /** Whether every row of a key of this path has a name that storage takes. */
 export function fits(prefix: string, path: string): boolean {
-  return Buffer.byteLength(prefix + versionRow(path, 1_000_000_000)) <= maxRowBytes
+  return !isKeyTooLong(prefix + versionRow(path, 1_000_000_000))
 }

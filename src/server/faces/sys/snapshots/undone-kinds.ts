@@ -1,12 +1,11 @@
 /** Which rows of a snapshot give somebody something that was taken away since, and by what name people know it. */
-import * as z from 'zod'
 import { parseRow } from '../../../barrier/view.ts'
 import { rootNamespace } from '../../../contracts/epochs.ts'
-import type { Schema } from '../../../contracts/secret-storage.ts'
 import { entityRowSchema, liveEntity } from '../../../identity/entities/entity-row.ts'
 import { leaseRowSchema } from '../../../leases/lease-row.ts'
 import { mountRowSchema } from '../../../mounts/mount-row.ts'
 import { namespaceRowSchema } from '../../../namespaces/namespace-row.ts'
+import { policyRowSchema } from '../../../policies/policy-store.ts'
 import { tokenRowSchema } from '../../../tokens/token-row.ts'
 
 /** In the order in which they are told. `changed_…`: there before and after, and not the same. */
@@ -78,21 +77,16 @@ export const mountRows: RowKind = {
   },
 }
 
-const policySchema: Schema<{ text: string; expiresAt?: number | undefined }> = z.looseObject({
-  text: z.string(),
-  expiresAt: z.number().optional(),
-})
-
 const policyRows: RowKind = {
   key: /^ns\/([^/]+)\/policy\/(.+)$/s,
   kind: 'policies',
   removed: ({ key, value, parts: [namespace = '', policy = ''] }, { now, namespacePath }) => {
-    const { expiresAt } = parseRow(key, value, policySchema)
+    const { expiresAt } = parseRow(key, value, policyRowSchema)
     return expiresAt !== undefined && expiresAt <= now ? undefined : namespacePath(namespace) + policy
   },
   changed(row, present, circumstances) {
-    const { text } = parseRow(row.key, row.value, policySchema)
-    return parseRow(row.key, present, policySchema).text === text ? undefined : this.removed(row, circumstances)
+    const { text } = parseRow(row.key, row.value, policyRowSchema)
+    return parseRow(row.key, present, policyRowSchema).text === text ? undefined : this.removed(row, circumstances)
   },
   changedKind: 'changed_policies',
 }

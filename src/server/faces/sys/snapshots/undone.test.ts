@@ -53,6 +53,10 @@ const mount = (namespace: string, uuid: string, path: string, more: Content = {}
     ...{ local: false, sealWrap: false, options: null, config: {}, ...more },
   },
 ]
+const policy = (namespace: string, name: string, text: string, more: Content = {}): [string, Content] => [
+  `ns/${namespace}/policy/${name}`,
+  { format: 1, text, ...more },
+]
 const entity = (id: string, more: Content = {}): [string, Content] => [
   `ns/root/identity/entity/${id}`,
   {
@@ -138,8 +142,8 @@ describe('what a restore undoes', () => {
         [`${folder}b`, token('valid', now + 1)],
         lease('past', now),
         lease('valid', now + 1),
-        ['ns/root/policy/past', { text: '', expiresAt: now }],
-        ['ns/root/policy/valid', { text: '', expiresAt: now + 1 }],
+        policy('root', 'past', '', { expiresAt: now }),
+        policy('root', 'valid', '', { expiresAt: now + 1 }),
       ],
       [],
     )
@@ -158,7 +162,7 @@ describe('what a restore undoes', () => {
     const gone = [
       mount('root', 'u1', 'kv/'),
       mount('nsid01', 'u2', 'auth/userpass/'),
-      ['ns/nsid01/policy/a/b', { text: '' }],
+      policy('nsid01', 'a/b', ''),
       ['ns/root/tokens/role/r', {}],
     ] as const
     const named = async (present: (readonly [string, Content])[]) =>
@@ -173,22 +177,25 @@ describe('what a restore undoes', () => {
       `core/namespaces/${id}`,
       { format: 1, id, uuid: 'x', path: `${id}/`, customMetadata: {}, ...more },
     ]
-    const policy = (name: string, text: string): [string, Content] => [`ns/root/policy/${name}`, { text, at: text }]
     const snapshot = [
       ...[
         ns('a'),
         ns('b'),
         ns('c', { lock: 'l' }),
         mount('root', 'u', 'kv/'),
-        policy('p', 'then'),
-        policy('q', 'same'),
+        policy('root', 'p', 'then'),
+        policy('root', 'q', 'same'),
       ],
       ...[entity('more'), entity('off'), entity('less', { policies: ['p', 'q'] }), entity('dis', { disabled: true })],
       ...[entity('merged'), ['ns/root/identity/group/g', { members: ['m'] }] as const],
     ]
     const present = [
       ...[ns('a', { deleting: true }), ns('b', { lock: 'l' }), ns('c'), mount('root', 'u', 'kv/', { removing: true })],
-      ...[policy('p', 'now'), policy('q', 'same'), entity('more', { policies: ['p', 'r'] })],
+      ...[
+        policy('root', 'p', 'now'),
+        policy('root', 'q', 'same', { casRequired: true }),
+        entity('more', { policies: ['p', 'r'] }),
+      ],
       ...[entity('off', { disabled: true }), entity('less', { policies: ['q'] }), entity('dis', { name: 'other' })],
       ...[['ns/root/identity/entity/merged', { format: 1, mergedInto: 'more' }] as const],
       ...[['ns/root/identity/group/g', { members: [] }] as const],
@@ -232,7 +239,7 @@ describe('what a restore undoes', () => {
     const found = await undone(before, after)
     expect(found.asked).toEqual(Array(9).fill(50))
     expect(found.get('entities')?.named).toEqual(['000007', '000107', '000207', '000307', '000407'])
-    const large = Array.from({ length: 3 }, (_, i) => [`ns/root/policy/p${i}`, { text: 'x'.repeat(600_000) }] as const)
+    const large = Array.from({ length: 3 }, (_, i) => policy('root', `p${i}`, 'x'.repeat(600_000)))
     expect((await undone(large, large)).asked).toEqual([2, 1])
     const key = `ns/root/identity/entity/${number(107)}`
     expect((await undone(before, after, [key])).get('entities')?.count).toBe(4)

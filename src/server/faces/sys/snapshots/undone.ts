@@ -53,8 +53,8 @@ interface Pair {
 }
 
 class Search {
+  readonly now: number
   readonly #barrier: Compared
-  readonly #now: number
   readonly #present: readonly StoredNames[]
   readonly #found = new Map<UndoneKind, { count: number; named: string[] }>()
   readonly #namespaces = new Map([[rootNamespace.id, rootNamespace.path]])
@@ -66,7 +66,7 @@ class Search {
 
   constructor(barrier: Compared, now: number) {
     this.#barrier = barrier
-    this.#now = now
+    this.now = now
     this.#present = ['core/namespaces/', mountFolder, 'ns/'].map((folder) => new StoredNames(barrier, folder))
   }
 
@@ -98,10 +98,6 @@ class Search {
       if (one) found.push([kind, one])
     }
     return new Map(found)
-  }
-
-  get now(): number {
-    return this.#now
   }
 
   readonly namespacePath = (id: string): string => this.#namespaces.get(id) ?? `${id}/`
