@@ -31,8 +31,13 @@ export class LogFile {
   }
 }
 
-/** The returned function removes it. */
+/** The returned function removes it; so does the process when it ends itself before. */
 export function writePidFile(path: string, pid: number): () => void {
   writeFileSync(path, String(pid), { mode: 0o644 })
-  return () => rmSync(path, { force: true })
+  const remove = () => rmSync(path, { force: true })
+  process.once('exit', remove)
+  return () => {
+    process.off('exit', remove)
+    remove()
+  }
 }
