@@ -25,7 +25,7 @@ import { locate, refuseLocked } from './access/locate.ts'
 import type { NamespaceNouns, NounsOf } from './access/namespace-nouns.ts'
 import { auditedRequest, auditedResponse } from './answer/audited.ts'
 import { helpFor } from './answer/help.ts'
-import { describeError, refusalOf } from './answer/refusal-of.ts'
+import { describeError, internalError, refusalOf, standingFields } from './answer/refusal-of.ts'
 import { settle, settleRefusal } from './answer/settle.ts'
 import { wrapAnswer } from './answer/wrap.ts'
 import { Deadline } from './deadline.ts'
@@ -361,9 +361,9 @@ export class Pipeline {
       else await auditor.exchange(auditedRequest(x, error), response)
       return answer
     } catch (error) {
-      this.#options.log.error('audit refused', { request: x.id, error: describeError(error) })
+      this.#options.log.error('audit refused', { request: x.id, error: describeError(error), ...standingFields(x) })
       await this.#undo(x)
-      return { requestId: x.id, status: 500, kind: 'errors', errors: ['internal error'] }
+      return settleRefusal(x, internalError(x))
     }
   }
 
