@@ -9,7 +9,10 @@ import { mountRowSchema } from '../../../mounts/mount-row.ts'
 import { namespaceRowSchema } from '../../../namespaces/namespace-row.ts'
 import { tokenRowSchema } from '../../../tokens/token-row.ts'
 
-/** In the order in which they are told. `changed_…`: there before and after, and not the same. */
+/**
+ * In the order in which they are told. `changed_…`: there before and after, and not the same. `not_compared`: neither the same nor
+ * readable on both sides, so that nobody knows; named by the keys of their rows.
+ */
 export const undoneKinds = [
   'tokens',
   'leases',
@@ -23,6 +26,7 @@ export const undoneKinds = [
   'entity_aliases',
   'groups',
   'changed_groups',
+  'not_compared',
 ] as const
 export type UndoneKind = (typeof undoneKinds)[number]
 
