@@ -88,7 +88,7 @@ class Search {
     if (!present) return this.#addRemoved(kind, row)
     if (!row && gone !== undefined) return this.#add('not_compared', key)
     this.#pairs.push({ kind, key, version: stored.version, row })
-    this.#pairBytes += row?.value.length ?? 0
+    this.#pairBytes += (row ?? stored).value.length
     const enough = this.#pairs.length >= readAtOnce.rows || this.#pairBytes >= readAtOnce.bytes
     if (enough) await this.#compare()
   }
