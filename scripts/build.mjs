@@ -1,45 +1,33 @@
 // Bundles src/main.ts and the library into dist/ (ES modules, one chunk per program; the server as one script, compiled), with the
 // library's declarations, and writes dist/meta.json, which a test reads.
-// --if-stale: does nothing when no source is newer than the last build, made by this Node.js: what it compiled no other takes.
+// --if-stale: does nothing when no source is newer than the last build, made by this Node.js: what it compiled no other takes. If
+// that build could not compile the server ahead, only this is tried again.
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmdirSync,
   rmSync,
-  statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { stateOf } from './build/last-build.mjs'
 import { buildScripts, scriptInPlaceOfServer } from './build/server-script.mjs'
 
 const root = new URL('..', import.meta.url).pathname
-const stamp = join(root, 'dist/meta.json')
 
-const newest = (dir) =>
-  readdirSync(dir, { withFileTypes: true }).reduce((time, entry) => {
-    const path = join(dir, entry.name)
-    return Math.max(time, entry.isDirectory() ? newest(path) : statSync(path).mtimeMs)
-  }, 0)
-
-const sources = Math.max(
-  newest(join(root, 'src')),
-  statSync(join(root, 'package-lock.json')).mtimeMs,
-  newest(join(root, 'scripts')),
-)
-const isFresh = () =>
-  existsSync(stamp) &&
-  statSync(stamp).mtimeMs > sources &&
-  JSON.parse(readFileSync(stamp, 'utf8')).node === process.version
-if (process.argv.includes('--if-stale') && isFresh()) process.exit(0)
+const sources = ['src', 'package-lock.json', 'scripts'].map((name) => join(root, name))
+const last = process.argv.includes('--if-stale') ? stateOf(join(root, 'dist'), sources) : 'stale'
+// In its place: programs that run from it must not lose their files because of that alone.
+if (last === 'not compiled') compileServer('dist')
+if (last !== 'stale') process.exit(0)
 
 /**
  * A chunk made of a CommonJS package exports only `default`; `await import('yaml')` in our source expects the names too, as Node
@@ -121,16 +109,7 @@ const result = await build({
   logLevel: 'warning',
 })
 const scripts = await buildScripts(root, folder)
-try {
-  execFileSync(process.execPath, ['--import', 'tsx', 'scripts/compile-server.ts', folder], {
-    cwd: root,
-    stdio: 'inherit',
-    // V8 takes what it compiled only under the same flags: those of a server, not of this build.
-    env: { ...process.env, NODE_OPTIONS: '' },
-  })
-} catch (error) {
-  console.warn(`the server was not compiled ahead, so it will start slower: ${error.message}`)
-}
+compileServer(folder)
 declareTypes(join(made, 'types'))
 mkdirSync(join(made, 'bin'), { recursive: true })
 // Called by this name the program is the `vault` command line; pods get it on PATH and as /bin/vault.
@@ -150,6 +129,21 @@ writeFileSync(account, JSON.stringify({ node: process.version, inputs: all('inpu
 utimesSync(account, started / 1000, started / 1000)
 place()
 console.log(`built dist/ in ${Date.now() - started} ms`)
+
+function compileServer(built) {
+  try {
+    execFileSync(process.execPath, ['--import', 'tsx', 'scripts/compile-server.ts', built], {
+      cwd: root,
+      stdio: 'inherit',
+      // V8 takes what it compiled only under the same flags: those of a server, not of this build.
+      env: { ...process.env, NODE_OPTIONS: '' },
+    })
+  } catch (error) {
+    console.warn(
+      `the server was not compiled ahead, so it will start slower; the next build --if-stale tries it again: ${error.message}`,
+    )
+  }
+}
 
 /** Who did not come to its end leaves its folder behind. */
 function isRunning(pid) {

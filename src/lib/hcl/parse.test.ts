@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseHcl } from './parse.ts'
-import { blocks, hclToJson, members } from './read.ts'
+import { hclItems, parseHcl } from './parse.ts'
+import { blockSteps, blocks, hclToJson, members } from './read.ts'
 import { HclError } from './tree.ts'
 
 /** The inside as plain data, labels kept apart, as hashicorp/hcl's own tree says it. */
@@ -212,4 +212,23 @@ it('reads back whatever is printed', () => {
       expect(JSON.stringify(hclToJson(parseHcl(`v = ${print(v)}`)))).toBe(JSON.stringify({ v }))
     }),
   )
+})
+
+it.each([
+  ['blocks', 'b "x" {}\n'.repeat(3000)],
+  ['JSON, in one member', JSON.stringify({ b: { x: Array(3000).fill({}) } })],
+])('finds many blocks of %s with pauses', (_, text) => {
+  const steps = blockSteps(parseHcl(text), 'b', 1)
+  let pauses = 0
+  let step = steps.next()
+  for (; !step.done; step = steps.next()) pauses += 1
+  expect(step.value).toEqual(blocks(parseHcl(text), 'b', 1))
+  expect(step.value).toHaveLength(3000)
+  expect(pauses).toBeGreaterThan(4)
+})
+
+it('hands items over as they are read, those before a mistake too', () => {
+  const items = hclItems('a = 1\nb "c" {}\n}')
+  expect([items.next().value, items.next().value]).toMatchObject([{ key: 'a' }, { key: 'b', labels: ['c'] }])
+  expect(() => items.next()).toThrow('line 3, column 1')
 })

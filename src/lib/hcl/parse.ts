@@ -22,13 +22,28 @@ export function parseHcl(text: string, limits: HclLimits = defaultHclLimits): Hc
 }
 
 /** The same with pauses. */
-export function* hclSteps(text: string, limits: HclLimits = defaultHclLimits): Generator<void, HclObject> {
+function* hclSteps(text: string, limits: HclLimits): Generator<void, HclObject> {
+  const items: HclItem[] = []
+  for (const item of hclItems(text, limits)) {
+    if (item) items.push(item)
+    else yield
+  }
+  return { items }
+}
+
+/**
+ * The items of the document as they are read, so that not all of them need to be in memory at a time; undefined is a pause. Those
+ * before a mistake come before its HclError.
+ */
+export function* hclItems(
+  text: string,
+  limits: HclLimits = defaultHclLimits,
+): Generator<HclItem | undefined, void, undefined> {
   if (text.length > limits.maxLength) {
     throw new HclError(`document is longer than ${limits.maxLength} characters`, { line: 1, column: 1 })
   }
-  if (/^\s*\{/.test(text)) return yield* parseJsonDocument(text, limits)
-  const parser = new Parser(new Scanner(text), limits.maxDepth)
-  return yield* parser.document()
+  if (/^\s*\{/.test(text)) yield* jsonItems(text, limits)
+  else yield* new Parser(new Scanner(text), limits.maxDepth).items()
 }
 
 /** Tokens, or values of JSON, in between two pauses. */
@@ -48,20 +63,21 @@ class Parser {
     this.#token = scanner.next()
   }
 
-  *document(): Generator<void, HclObject> {
-    return { items: yield* this.#items('EOF') }
+  *items(): Generator<HclItem | undefined, void, undefined> {
+    while (this.#token.kind !== 'EOF') {
+      if (this.#isTimeToPause()) yield undefined
+      yield yield* this.#item()
+    }
   }
 
-  *#items(end: 'EOF' | 'RBRACE'): Generator<void, HclItem[]> {
+  *#block(): Generator<undefined, HclObject> {
     const items: HclItem[] = []
-    while (this.#token.kind !== end) {
+    while (this.#token.kind !== 'RBRACE') {
       if (this.#token.kind === 'EOF') this.#fail('object expected closing RBRACE got: EOF')
       if (this.#isTimeToPause()) yield
       items.push(yield* this.#item())
-      // Commas between items are optional, in documents too.
-      if (this.#token.kind === 'COMMA') this.#advance()
     }
-    return items
+    return { items }
   }
 
   #isTimeToPause(): boolean {
@@ -70,7 +86,7 @@ class Parser {
     return true
   }
 
-  *#item(): Generator<void, HclItem> {
+  *#item(): Generator<undefined, HclItem> {
     const first = this.#token
     const keys: string[] = []
     while (this.#token.kind === 'IDENT' || this.#token.kind === 'STRING') {
@@ -94,10 +110,13 @@ class Parser {
     } else if (kind !== 'LBRACE') {
       this.#fail(`expected: IDENT | STRING | ASSIGN | LBRACE got: ${kind}`)
     }
-    return { key, labels, value: yield* this.#value(), line: first.line, column: first.column }
+    const value = yield* this.#value()
+    // Commas between items are optional, in documents too.
+    if (this.#token.kind === 'COMMA') this.#advance()
+    return { key, labels, value, line: first.line, column: first.column }
   }
 
-  *#value(): Generator<void, HclValue> {
+  *#value(): Generator<undefined, HclValue> {
     const token = this.#token
     switch (token.kind) {
       case 'STRING':
@@ -112,7 +131,7 @@ class Parser {
         return token.text === 'true'
       case 'LBRACE':
         this.#enter()
-        return this.#left({ items: yield* this.#items('RBRACE') })
+        return this.#left(yield* this.#block())
       case 'LBRACK':
         this.#enter()
         return this.#left(yield* this.#elements())
@@ -133,7 +152,7 @@ class Parser {
     return value
   }
 
-  *#elements(): Generator<void, HclValue[]> {
+  *#elements(): Generator<undefined, HclValue[]> {
     const values: HclValue[] = []
     for (;;) {
       if (this.#token.kind === 'RBRACK') return values
@@ -170,21 +189,21 @@ function readNumber(token: Token): number | JsonNumber {
   return sign === '-' ? -value : value
 }
 
-function* parseJsonDocument(text: string, limits: HclLimits): Generator<void, HclObject> {
+function* jsonItems(text: string, limits: HclLimits): Generator<HclItem | undefined, void, undefined> {
   let json: Json
   try {
     const all = { maxMembers: Number.POSITIVE_INFINITY, maxElements: Number.POSITIVE_INFINITY }
     const tokens = new Tokenizer(text, { ...defaultJsonLimits, maxDepth: limits.maxDepth })
     const builder = new DocumentBuilder(tokens, all)
     const counted = budget()
-    while (!builder.run(counted)) yield
+    while (!builder.run(counted)) yield undefined
     json = builder.value
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error
     const before = text.slice(0, error.offset).split('\n')
     throw new HclError(error.message, { line: before.length, column: [...(before.at(-1) ?? '')].length + 1 })
   }
-  return yield* fromObject(json as JsonObject, budget())
+  yield* members(json as JsonObject, budget())
 }
 
 interface Budget {
@@ -204,15 +223,22 @@ function budget(): Budget {
   }
 }
 
-function* fromObject(object: JsonObject, counted: Budget): Generator<void, HclObject> {
-  const items: HclItem[] = []
+function* members(object: JsonObject, counted: Budget): Generator<HclItem | undefined, void, undefined> {
   for (const key of Object.keys(object)) {
-    items.push({ key, labels: [], value: yield* fromJson(object[key] ?? null, counted), line: 1, column: 1 })
+    yield { key, labels: [], value: yield* fromJson(object[key] ?? null, counted), line: 1, column: 1 }
+  }
+}
+
+function* fromObject(object: JsonObject, counted: Budget): Generator<undefined, HclObject> {
+  const items: HclItem[] = []
+  for (const item of members(object, counted)) {
+    if (item) items.push(item)
+    else yield
   }
   return { items }
 }
 
-function* fromJson(json: Json, counted: Budget): Generator<void, HclValue> {
+function* fromJson(json: Json, counted: Budget): Generator<undefined, HclValue> {
   if (counted.spend(1)) yield
   if (typeof json !== 'object' || json === null || json instanceof JsonNumber) return json
   if (json instanceof RawJson) return yield* fromJson(parseJson(json.text), counted)

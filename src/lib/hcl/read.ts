@@ -1,4 +1,5 @@
 import type { Json } from '../json/value.ts'
+import { atOnce } from '../turns.ts'
 import { HclError, type HclItem, type HclObject, type HclValue, isHclList, isHclObject } from './tree.ts'
 
 /** One block: `name "label" … { body }`. */
@@ -14,25 +15,47 @@ export interface HclBlock {
  * objects (`name = { "label" = { … } }`, JSON) or as lists of objects. Throws HclError where something else stands.
  */
 export function blocks(object: HclObject, name: string, labelCount: number): HclBlock[] {
-  return object.items.flatMap((item) => (item.key === name ? unfold(item, item.labels, item.value, labelCount) : []))
+  return atOnce(blockSteps(object, name, labelCount))
 }
 
-function unfold(item: HclItem, labels: readonly string[], value: HclValue, count: number): HclBlock[] {
-  if (isHclList(value)) return value.flatMap((element) => unfold(item, labels, element, count))
-  if (!isHclObject(value)) throw new HclError(`"${item.key}" must be a block`, item)
-  if (labels.length < count) {
-    return value.items.flatMap((member) =>
-      unfold(place(item, member), [...labels, member.key, ...member.labels], member.value, count),
-    )
-  }
+/** The same with pauses. */
+export function* blockSteps(object: HclObject, name: string, labelCount: number): Generator<void, HclBlock[]> {
+  const search: Search = { count: labelCount, found: [], visited: 0 }
+  for (const item of object.items) if (item.key === name) yield* unfold(search, item, item.labels, item.value)
+  return search.found
+}
+
+interface Search {
+  /** Of labels. */
+  readonly count: number
+  readonly found: HclBlock[]
+  visited: number
+}
+
+/** Values in between two pauses. */
+const visitedPerStep = 500
+
+function* unfold(search: Search, item: HclItem, labels: readonly string[], value: HclValue): Generator<void, void> {
+  const { count, found } = search
+  search.visited += 1
+  if (search.visited % visitedPerStep === 0) yield
+  if (isHclList(value)) {
+    for (const element of value) yield* unfold(search, item, labels, element)
+  } else if (!isHclObject(value)) throw new HclError(`"${item.key}" must be a block`, item)
+  else if (labels.length < count) {
+    for (const member of value.items) {
+      yield* unfold(search, place(item, member), [...labels, member.key, ...member.labels], member.value)
+    }
+  } else found.push(blockOf(item, labels, value, count))
+}
+
+function blockOf(item: HclItem, labels: readonly string[], value: HclObject, count: number): HclBlock {
+  const { line, column } = item
   // More labels than asked for are keys of nested objects.
-  const body = labels.slice(count).reduceRight<HclObject>(
-    (inside, key) => ({
-      items: [{ key, labels: [], value: inside, line: item.line, column: item.column }],
-    }),
-    value,
-  )
-  return [{ labels: labels.slice(0, count), body, line: item.line, column: item.column }]
+  const body = labels
+    .slice(count)
+    .reduceRight<HclObject>((inside, key) => ({ items: [{ key, labels: [], value: inside, line, column }] }), value)
+  return { labels: labels.slice(0, count), body, line, column }
 }
 
 /** Errors inside name the block and point at the member. */

@@ -76,5 +76,6 @@ function fakeCall(route: Route, verb: Verb, options: FakeCallOptions, operation:
     permits: options.permits ?? (() => true),
     ...(options.caller && { caller: options.caller }),
     warn: (text) => warnings.push(text),
+    stands: () => {},
   }
 }

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Json, JsonObject, RawJson } from '../../lib/json/value.ts'
+import type { LogFields } from '../../lib/log.ts'
 import type { LoginGrant } from './access/auth.ts'
 import type { BegunLogin } from './access/login-mfa.ts'
 import type { NamespaceInfo } from './epochs.ts'
@@ -88,8 +89,17 @@ export interface Call<I = JsonObject> {
   permits(path: string, operation: Verb | 'create'): boolean
   /** Adds a line to the answer's `warnings`. */
   warn(text: string): void
+  /** Told in place of an answer that can't be given: what has happened by now and is not undone with it. */
+  stands(effect: StandingEffect): void
   /** For body: 'bytes' | 'stream'. */
   readonly body?: AsyncIterable<Uint8Array>
+}
+
+export interface StandingEffect {
+  /** For the client and the log: as safe as a refusal's. */
+  readonly words: string
+  /** For the log. */
+  readonly facts: LogFields
 }
 
 /** What goes out instead of an answer that was wrapped. */

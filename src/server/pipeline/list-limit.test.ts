@@ -24,6 +24,23 @@ it('limit=max is all that there is, or as much as policy allows', async () => {
   expect(await list('', pager)).toBeUndefined()
 })
 
+it('of which policy shows only some keys is the others never seen in, however it is asked', async () => {
+  for (const name of ['mine', 'other']) await server.call('PUT', `test/row/${name}`, { value: name })
+  await server.policy(
+    'some',
+    `path "test/row" { capabilities = ["list"] list_scan_response_keys_filter_path = "{{ .path }}{{ .key }}" }
+    path "test/row/mine" { capabilities = ["read"] }`,
+  )
+  const some = await server.token(['some'])
+  expect((await server.call('LIST', 'test/row')).body.data.keys).toEqual(['mine', 'other'])
+  for (const [method, path] of [
+    ['LIST', 'test/row'],
+    ['GET', 'test/row?list=true'],
+  ] as const) {
+    expect((await server.call(method, path, undefined, some)).body.data).toEqual({ keys: ['mine'] })
+  }
+})
+
 it('max is a word of lists alone', async () => {
   expect((await server.call('LIST', 'sys/policies/acl?limit=most')).status).toBe(400)
   expect((await server.call('GET', 'sys/tools/random/max')).status).not.toBe(200)

@@ -2,7 +2,7 @@
 import type { JsonObject } from '../../lib/json/value.ts'
 import type { NamespaceInfo } from '../contracts/epochs.ts'
 import type { Leases } from '../contracts/leases.ts'
-import type { Call, Caller, MountInfo, Route, Verb } from '../contracts/request.ts'
+import type { Call, Caller, MountInfo, Route, StandingEffect, Verb } from '../contracts/request.ts'
 import type { Schema, SecretStorage, Tx } from '../contracts/secret-storage.ts'
 import type { ListPage } from '../contracts/storage.ts'
 
@@ -47,6 +47,7 @@ export class LiveCall implements Call {
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly now: number
   readonly storage: SecretStorage
+  standing: StandingEffect | undefined = undefined
   readonly #options: LiveCallOptions
 
   constructor(options: LiveCallOptions, storage = options.storage, operation = options.operation) {
@@ -87,6 +88,10 @@ export class LiveCall implements Call {
 
   warn(text: string): void {
     this.#options.warnings.push(text)
+  }
+
+  stands(effect: StandingEffect): void {
+    this.standing = effect
   }
 
   /** What `exists` reads is among the checks of every attempt: between create and update nobody slips in. */

@@ -25,8 +25,8 @@ import { locate, refuseLocked } from './access/locate.ts'
 import type { NamespaceNouns, NounsOf } from './access/namespace-nouns.ts'
 import { auditedRequest, auditedResponse } from './answer/audited.ts'
 import { helpFor } from './answer/help.ts'
-import { describeError, refusalOf } from './answer/refusal-of.ts'
-import { settle, settleRefusal } from './answer/settle.ts'
+import { describeError, internalError, refusalOf, standingFields } from './answer/refusal-of.ts'
+import { filtered, settle, settleRefusal } from './answer/settle.ts'
 import { wrapAnswer } from './answer/wrap.ts'
 import { Deadline } from './deadline.ts'
 import { type Answer, type Exchange, type Incoming, type Made, newExchange, noInput } from './exchange.ts'
@@ -135,8 +135,7 @@ export class Pipeline {
       x.mount?.info.class === 'auth' && operation.access === 'public'
         ? await guardedLogin(operation, this.#loginOf(x, call))
         : await operation.handle(call)
-    const made = reply.kind === 'login' || reply.kind === 'auth' || reply.kind === 'lease'
-    const answer = made ? await this.#settleMade(x, reply) : settle(x, reply, null)
+    const answer = settlesSlowly(x, reply) ? await this.#settleSlowly(x, reply) : settle(x, reply, null)
     return x.wrapTtlMs > 0 ? wrapAnswer(x, answer, { ...this.#options, namespace: nounsIn(x).info }) : answer
   }
 
@@ -315,9 +314,10 @@ export class Pipeline {
     return { requestId: x.id, status: 200, kind: 'document', body }
   }
 
-  /** Tokens for logins; what was made is remembered so that it can be undone. */
-  async #settleMade(x: Exchange, reply: Reply): Promise<Answer> {
+  /** Lists without what policy keeps back. Tokens for logins; what was made is remembered so that it can be undone. */
+  async #settleSlowly(x: Exchange, reply: Reply): Promise<Answer> {
     const { leases } = this.#options
+    if (reply.kind === 'data') return settle(x, await filtered(x, reply, this.#turns), null)
     if (reply.kind === 'login') return settleLogin(x, reply, { ...this.#options, nouns: nounsIn(x) })
     if (reply.kind === 'auth') {
       x.made = await this.#madeBy(String(reply.auth['client_token'] ?? ''))
@@ -361,9 +361,9 @@ export class Pipeline {
       else await auditor.exchange(auditedRequest(x, error), response)
       return answer
     } catch (error) {
-      this.#options.log.error('audit refused', { request: x.id, error: describeError(error) })
+      this.#options.log.error('audit refused', { request: x.id, error: describeError(error), ...standingFields(x) })
       await this.#undo(x)
-      return { requestId: x.id, status: 500, kind: 'errors', errors: ['internal error'] }
+      return settleRefusal(x, internalError(x))
     }
   }
 
@@ -394,4 +394,6 @@ function nounsIn(x: Exchange): NamespaceNouns {
   return x.nouns
 }
 
+const settlesSlowly = ({ verdict }: Exchange, { kind }: Reply) =>
+  kind === 'login' || kind === 'auth' || kind === 'lease' || verdict?.list !== undefined
 const isRoot = (namespace: string) => namespace === '' || namespace === 'root'

@@ -3,7 +3,7 @@ import { FakeClock } from '../../lib/fake-clock.ts'
 import { parseJson } from '../../lib/json/parse.ts'
 import { stringifyJson } from '../../lib/json/stringify.ts'
 import type { Json, JsonObject } from '../../lib/json/value.ts'
-import { silentLog } from '../../lib/log.ts'
+import type { LogFields, Logger } from '../../lib/log.ts'
 import { systemRandom } from '../../lib/random.ts'
 import { type Core, createCore } from '../../programs/server/core.ts'
 import type { AuthMethod, LoginGrant } from '../contracts/access/auth.ts'
@@ -254,6 +254,8 @@ export class TestServer {
   readonly clock = new FakeClock()
   readonly world = newWorld()
   readonly device = new TestDevice()
+  /** What a person should see. */
+  readonly logged: { readonly level: 'warn' | 'error'; readonly event: string; readonly fields: LogFields }[] = []
   readonly backend: StorageBackend
   core: Core
   root = ''
@@ -289,11 +291,21 @@ export class TestServer {
       ttl: vaultTtl,
       clock: this.clock,
       random: systemRandom,
-      log: silentLog,
+      log: this.#log(),
       version: '2.6.0',
       cofferVersion: '0.1.0',
       node: 'test',
     })
+  }
+
+  #log(): Logger {
+    const keep =
+      (level: 'warn' | 'error') =>
+      (event: string, fields: LogFields = {}) => {
+        this.logged.push({ level, event, fields })
+      }
+    const log: Logger = { debug() {}, info() {}, warn: keep('warn'), error: keep('error'), with: () => log }
+    return log
   }
 
   /** As after a crash: a second process over the same storage, unsealed. */

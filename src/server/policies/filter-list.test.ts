@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../lib/json/value.ts'
 import { RawJson } from '../../lib/json/value.ts'
 import { compileAcl } from './acl.ts'
-import { filterList } from './filter-list.ts'
+import { filterList, filterSteps } from './filter-list.ts'
 import { parseKeyFilter } from './key-filter.ts'
 import { parsePolicy } from './parse-policy.ts'
 
@@ -73,6 +73,17 @@ describe('a key filter', () => {
   })
 
   it('can leave nothing', () => expect(filterList(listing(filtered), keys('other'))).toEqual(keys()))
+
+  it('lets others run while it looks at many keys', () => {
+    const many = Array.from({ length: 20_000 }, (_, i) => (i % 2 === 0 ? `team/${i}/` : `other-${i}`))
+    const steps = filterSteps(listing(filtered), keys(...many))
+    let pauses = 0
+    let step = steps.next()
+    for (; !step.done; step = steps.next()) pauses += 1
+    expect(step.value).toEqual(filterList(listing(filtered), keys(...many)))
+    expect(step.value).toMatchObject({ keys: { length: 10_000 } })
+    expect(pauses).toBe(20)
+  })
 
   it.each([
     [{ keys: ['mine'], more: 'secret' }, 'other members: more'],

@@ -2,6 +2,7 @@
 import { parseJson } from '../../lib/json/parse.ts'
 import { compareUtf8 } from '../../lib/json/stringify.ts'
 import { isJsonObject, type Json, type JsonObject, RawJson } from '../../lib/json/value.ts'
+import { atOnce } from '../../lib/turns.ts'
 import type { Verdict } from './acl.ts'
 
 export interface ListRules {
@@ -18,6 +19,11 @@ export interface ListRules {
  * limit) changes nothing. Throws for data that has more than keys: something that was not filtered would get through.
  */
 export function filterList(verdict: Verdict, data: JsonObject | RawJson): JsonObject | RawJson {
+  return atOnce(filterSteps(verdict, data))
+}
+
+/** The same with pauses: there may be a million keys, each of which policy is asked about. */
+export function* filterSteps(verdict: Verdict, data: JsonObject | RawJson): Generator<void, JsonObject | RawJson> {
   const rules = verdict.list
   if (!rules) return data
   const plain = data instanceof RawJson ? parseJson(data.text) : data
@@ -25,13 +31,25 @@ export function filterList(verdict: Verdict, data: JsonObject | RawJson): JsonOb
   const keys = plain['keys']
   if (keys === undefined || keys === null) return withoutKeys(plain)
   if (!isStrings(keys)) throw new Error('a filtered list has keys that are no names')
-  const { shows } = rules
-  const later = rules.after === '' ? keys : keys.filter((key) => compareUtf8(key, rules.after) > 0)
-  const page = rules.limit > 0 ? later.slice(0, rules.limit) : later
-  const kept = shows ? page.filter((key) => shows(key)) : page
+  const kept = yield* keptOf(keys, rules)
   const info = plain['key_info']
-  if (shows) refuseOthers(plain)
+  if (rules.shows) refuseOthers(plain)
   return { ...plain, keys: kept, ...(info === undefined ? {} : { key_info: infoOf(kept, info) }) }
+}
+
+const keysPerStep = 1000
+
+function* keptOf(keys: readonly string[], { after, limit, shows }: ListRules): Generator<void, string[]> {
+  const kept: string[] = []
+  let taken = 0
+  for (const [i, key] of keys.entries()) {
+    if (i % keysPerStep === keysPerStep - 1) yield
+    if (after !== '' && compareUtf8(key, after) <= 0) continue
+    if (limit > 0 && taken === limit) break
+    taken += 1
+    if (!shows || shows(key)) kept.push(key)
+  }
+  return kept
 }
 
 function withoutKeys(data: JsonObject): JsonObject {

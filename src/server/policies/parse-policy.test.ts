@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Refusal } from '../contracts/request.ts'
 import { defaultPolicy, responseWrappingPolicy } from './builtin-policies.ts'
-import { parsePolicy } from './parse-policy.ts'
+import { parsePolicy, policySteps } from './parse-policy.ts'
 
 const refusal = (text: string) => {
   try {
@@ -112,4 +112,43 @@ describe('accepts', () => {
     expect(parsePolicy('p', 'path "{{time.now}}" { policy = "read" }').rules).toHaveLength(1))
 
   it('an empty policy', () => expect(parsePolicy('p', '# nothing\n').rules).toEqual([]))
+})
+
+it.each([
+  [
+    'a mistake of the syntax, though it stands last',
+    'name = 1\npath = 1\nq = 1\npath "a" { policy = "x" }\n}',
+    'At 5:1: ',
+  ],
+  ['a wrong name', 'path = 1\nq = 1\npath "a" { policy = "x" }\nname = 1', 'At 4:1: "name"'],
+  ['what should be a block', 'q = 1\npath "a" { policy = "x" }\npath = 1', 'At 3:1: "path" must be a block'],
+  [
+    'all unknown keys, those outside blocks first',
+    'path "a" { policy = "x" z = 1 }\nq = 1\npath "b" { z = 1 }',
+    '3 errors occurred:\n\t* invalid key "q" on line 2\n\t* path "a": invalid key "z" on line 1\n\t* path "b": invalid key "z"',
+  ],
+  ['the first wrong rule', 'path "a" { policy = "x" }\npath "b" { policy = "y" }', 'path "a": invalid policy "x"'],
+])('of several mistakes tells %s', (_, text, words) => {
+  expect(refusal(text)?.text.startsWith(`failed to parse policy: ${words}`)).toBe(true)
+})
+
+it.each([
+  ['blocks', Array.from({ length: 4000 }, (_, i) => `path "p/${i}" { capabilities = ["read"] }`).join('\n')],
+  [
+    'JSON, all in one member',
+    JSON.stringify({
+      path: Object.fromEntries(Array.from({ length: 4000 }, (_, i) => [`p/${i}`, { policy: 'read' }])),
+    }),
+  ],
+])('a long policy of %s lets others run all the way through', (_, text) => {
+  const steps = policySteps('p', text)
+  let pauses = 0
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done) {
+      expect(step.value.rules).toHaveLength(4000)
+      break
+    }
+    pauses += 1
+  }
+  expect(pauses).toBeGreaterThan(40)
 })

@@ -1,6 +1,6 @@
 import { parseVaultDuration } from '../../lib/duration.ts'
-import { hclSteps } from '../../lib/hcl/parse.ts'
-import { blocks, type HclBlock, hclToJson } from '../../lib/hcl/read.ts'
+import { hclItems } from '../../lib/hcl/parse.ts'
+import { blockSteps, blocks, type HclBlock, hclToJson } from '../../lib/hcl/read.ts'
 import { HclError, type HclItem, type HclObject, type HclValue, isHclList, isHclObject } from '../../lib/hcl/tree.ts'
 import { type Json, JsonNumber } from '../../lib/json/value.ts'
 import { atOnce } from '../../lib/turns.ts'
@@ -41,25 +41,18 @@ export function parsePolicy(name: string, text: string): Policy {
   return atOnce(policySteps(name, text))
 }
 
-/** The same with pauses: there may be a megabyte of it. */
+/**
+ * The same with pauses: there may be a megabyte of it. What is read becomes rules at once, for of a long text the tree would be so
+ * large that collecting garbage around it takes longer than all else.
+ */
 export function* policySteps(name: string, text: string): Generator<void, Policy> {
   try {
-    const document = yield* hclSteps(text)
-    const json = /^\s*\{/.test(text)
-    const problems = unknownKeys(document, topKeys)
-    readName(document)
-    const found = blocks(document, 'path', 1)
-    for (const [i, { labels, body }] of found.entries()) {
-      if (i % rulesPerTurn === rulesPerTurn - 1) yield
-      problems.push(...unknownKeys(body, ruleKeys).map((p) => `path ${quote(labels[0] ?? '')}: ${p}`))
+    const reader = new RuleReader(/^\s*\{/.test(text))
+    for (const item of hclItems(text)) {
+      if (item) yield* reader.read(item)
+      else yield
     }
-    if (problems.length > 0) throw new PolicyError(listErrors(problems))
-    const rules: PolicyRule[] = []
-    for (const block of found) {
-      rules.push(readRule(block, json))
-      if (rules.length % rulesPerTurn === 0) yield
-    }
-    return { name, rules }
+    return { name, rules: reader.finish() }
   } catch (error) {
     if (error instanceof HclError) {
       throw new Refusal(400, `failed to parse policy: At ${error.line}:${error.column}: ${error.reason}`)
@@ -69,12 +62,70 @@ export function* policySteps(name: string, text: string): Generator<void, Policy
   }
 }
 
+/** Item by item. Nothing is refused before `finish`: a mistake of the syntax counts first, wherever it stands. */
+class RuleReader {
+  readonly #json: boolean
+  readonly #rules: PolicyRule[] = []
+  readonly #names: HclItem[] = []
+  readonly #problems: string[] = []
+  readonly #problemsOfRules: string[] = []
+  /** No blocks where they have to be. */
+  #misplaced: unknown
+  /** The first rule that is none. */
+  #wrong: unknown
+
+  constructor(json: boolean) {
+    this.#json = json
+  }
+
+  *read(item: HclItem): Generator<void, void> {
+    if (item.key === 'name') this.#names.push(item)
+    else if (item.key !== 'path') this.#problems.push(...unknownKeys([item], topKeys))
+    else if (this.#misplaced === undefined) yield* this.#readBlocks(item)
+  }
+
+  *#readBlocks(item: HclItem): Generator<void, void> {
+    let count = 0
+    try {
+      for (const block of yield* blockSteps({ items: [item] }, 'path', 1)) {
+        count += 1
+        if (count % rulesPerTurn === 0) yield
+        this.#readBlock(block)
+      }
+    } catch (error) {
+      this.#misplaced = error
+    }
+  }
+
+  #readBlock(block: HclBlock): void {
+    const { labels, body } = block
+    for (const problem of unknownKeys(body.items, ruleKeys)) {
+      this.#problemsOfRules.push(`path ${quote(labels[0] ?? '')}: ${problem}`)
+    }
+    if (this.#wrong !== undefined) return
+    try {
+      this.#rules.push(readRule(block, this.#json))
+    } catch (error) {
+      this.#wrong = error
+    }
+  }
+
+  finish(): PolicyRule[] {
+    readName({ items: this.#names })
+    if (this.#misplaced !== undefined) throw this.#misplaced
+    const problems = [...this.#problems, ...this.#problemsOfRules]
+    if (problems.length > 0) throw new PolicyError(listErrors(problems))
+    if (this.#wrong !== undefined) throw this.#wrong
+    return this.#rules
+  }
+}
+
 class PolicyError extends Error {
   override name = 'PolicyError'
 }
 
-function unknownKeys(object: HclObject, known: ReadonlySet<string>): string[] {
-  return object.items.flatMap((item) => {
+function unknownKeys(items: readonly HclItem[], known: ReadonlySet<string>): string[] {
+  return items.flatMap((item) => {
     if (known.has(item.key)) return []
     const what = unsupportedKeys.has(item.key) ? 'this server does not support' : 'invalid key'
     return [`${what} ${quote(item.key)} on line ${item.line}`]

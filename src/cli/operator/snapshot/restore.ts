@@ -84,6 +84,7 @@ const heads: ReadonlyMap<string, string> = new Map([
   ['entity_aliases', 'entity aliases, by id'],
   ['groups', 'groups, by id'],
   ['changed_groups', 'groups with other members or policies, by id'],
+  ['not_compared', 'rows that can not be read and compared, so that nobody knows, by their keys'],
 ])
 
 function listOf(kind: string, found: Json | undefined): string[] {

@@ -381,9 +381,9 @@ describe('lines of one holder', () => {
   })
 })
 
-describe('the chain', () => {
-  const linksOf = (lines: readonly string[]) => lines.map((line) => JSON.parse(line.slice(line.indexOf('{'))))
+const linksOf = (lines: readonly string[]) => lines.map((line) => JSON.parse(line.slice(line.indexOf('{'))))
 
+describe('the chain', () => {
   it('vouches in each line for the bytes of the one before', async () => {
     const { rows, broker, device } = setUp()
     await broker.enable('mem', { type: 'memory' })
@@ -410,7 +410,7 @@ describe('the chain', () => {
     expect(rows.commits).toBe(commits)
     await clock.advance(1000)
     expect(await head()).toMatchObject({ seq: 11, closed: false })
-    await clock.advance(5000)
+    await clock.advance(3000)
     expect(rows.commits, 'nothing new, nothing written').toBe(commits + 1)
     await broker.close()
     expect(await head()).toMatchObject({ seq: 12, closed: true })
@@ -639,6 +639,40 @@ describe('checkpoints', () => {
     expect(found()).toHaveLength(1)
     await broker.request(request())
     await broker.checkpoint()
+    expect(found()).toHaveLength(2)
+  })
+
+  it('come first five seconds after a chain began and tell of those before it: no request waits until they are read', async () => {
+    const before = setUp()
+    await before.broker.enable('mem', { type: 'memory' })
+    await before.broker.request(request())
+    await before.broker.close()
+    const [old] = (await readEvidence(before.rows))?.heads ?? []
+    const { rows, broker, device, clock } = setUp(before.rows)
+    await broker.refresh()
+    const read: string[] = []
+    const readRows = rows.read.bind(rows)
+    rows.read = (keys) => {
+      read.push(...keys.map(({ key }) => key))
+      return readRows(keys)
+    }
+    await broker.request(request())
+    expect(read.filter((key) => key.includes('/audit/chain/'))).toEqual([])
+    expect(linksOf(device().lines)[0]).toMatchObject({ event: 'opened', heads: {} })
+    await clock.advance(4999)
+    const found = () => linksOf(device().lines).filter(({ event }) => event === 'checkpoint')
+    expect(found()).toEqual([])
+    await clock.advance(1)
+    expect(found()).toHaveLength(1)
+    expect(found()[0].heads[old?.chain ?? '']).toMatchObject({
+      seq: old?.seq,
+      mac: old?.mac,
+      closed: true,
+    })
+    await clock.advance(600_000)
+    expect(found(), 'nothing new').toHaveLength(1)
+    await broker.request(request())
+    await clock.advance(60_000)
     expect(found()).toHaveLength(2)
   })
 

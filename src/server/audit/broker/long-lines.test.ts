@@ -175,6 +175,8 @@ describe('long lines', () => {
   it('hold up no line by their digest: only a checkpoint waits for it, and vouches for what came meanwhile', async () => {
     const { rows, device, broker, turns, clock } = await setUp()
     await broker.request(request('first'))
+    // The chain's first checkpoint.
+    await clock.advance(5000)
     const writes = device.writes.length
     const long = broker.request(request('long', 30_000))
     while (device.writes.length === writes) await new Promise((resolve) => setImmediate(resolve))
@@ -207,7 +209,7 @@ describe('long lines', () => {
       ...(publicKey && { publicKey }),
     })
     expect(proven).toMatchObject({ intact: true, problems: [] })
-    expect(device.lines.filter((line) => line.includes('"event":"checkpoint"'))).toHaveLength(2)
+    expect(device.lines.filter((line) => line.includes('"event":"checkpoint"'))).toHaveLength(3)
   })
 
   it('are refused when the device is too slow for them, and proven as far as it took them', async () => {

@@ -1,8 +1,9 @@
 /** Reply or refusal -> what goes over the wire: statuses, empty answers, tokens, leases. */
 import type { Json, JsonObject } from '../../../lib/json/value.ts'
 import { JsonNumber, RawJson } from '../../../lib/json/value.ts'
+import { inTurns, type Turns } from '../../../lib/turns.ts'
 import type { Refusal, Reply } from '../../contracts/request.ts'
-import { filterList } from '../../policies/filter-list.ts'
+import { filterSteps } from '../../policies/filter-list.ts'
 import type { Answer, Exchange } from '../exchange.ts'
 import { allowedHeaders } from '../passed-headers.ts'
 
@@ -37,10 +38,16 @@ export function settle(x: Exchange, given: Reply, auth: JsonObject | null): Answ
   }
 }
 
+/** Without what policy keeps from this caller; before `settle`. */
+export async function filtered(x: Exchange, reply: Reply, turns: Turns): Promise<Reply> {
+  if (reply.kind !== 'data' || !x.verdict?.list || !isList(x)) return reply
+  return { ...reply, data: await inTurns(filterSteps(x.verdict, reply.data), turns) }
+}
+
 /** What most requests come to. */
 function settleData(x: Exchange, reply: Extract<Reply, { kind: 'data' }>, warnings: readonly string[]): Answer {
   const { status = 200, headers, leaseMs, topLevel = false } = reply
-  const data = x.verdict?.list && isList(x) ? filterList(x.verdict, reply.data) : reply.data
+  const { data } = reply
   if (isList(x) && !hasKeys(data)) {
     return { ...emptyRead({ requestId: x.id, headers }, warnings), ...(reply.status ? { status } : {}) }
   }

@@ -57,6 +57,15 @@ describe('an answer without envelope', () => {
   })
 })
 
+it('an answer that no row holds is refused in its wrapping, and leaves no token behind', async () => {
+  const accessors = async () => (await server.call('LIST', 'auth/token/accessors')).body.data.keys.length
+  const before = await accessors()
+  const list = { value: Array.from({ length: 400_000 }, () => 'xxxx') }
+  const answer = await server.call('POST', 'sys/wrapping/wrap', list, undefined, { 'X-Vault-Wrap-TTL': '60' })
+  expect([answer.status, answer.body.errors]).toEqual([413, [expect.stringContaining('value too large')]])
+  expect(await accessors()).toBe(before)
+})
+
 describe('what a wrapping token held', () => {
   it('can be wrapped again by who opens it, and comes out as it was', async () => {
     await server.call('POST', 'test/row/a', { v: 'canary' })

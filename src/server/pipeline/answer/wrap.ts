@@ -2,6 +2,7 @@
 import { RawJson } from '../../../lib/json/value.ts'
 import type { NamespaceInfo } from '../../contracts/epochs.ts'
 import { Refusal } from '../../contracts/request.ts'
+import { maxRowBytes, refuseHuge } from '../../contracts/row-size.ts'
 import type { Wrappings } from '../../wrapping/wrapping.ts'
 import type { Answer, Exchange } from '../exchange.ts'
 
@@ -38,11 +39,12 @@ export async function wrapAnswer(
   return { requestId, status: 200, ...(headers ? { headers } : {}), kind: 'wrapped', wrapped: x.wrapped }
 }
 
-/** The document that waits; undefined: nothing to wrap. */
+/** The document that waits; undefined: nothing to wrap. Refusal 413 before the text of what no row holds is made. */
 function textOf(x: Exchange, answer: Answer, render: (answer: Answer) => string): string | undefined {
   if (answer.kind === 'document') return answer.body instanceof RawJson ? answer.body.text : undefined
   if (answer.kind === 'raw') return render(inEnvelope(x, answer)).trimEnd()
   if (answer.kind !== 'envelope' || (answer.data === null && answer.auth === null)) return undefined
+  refuseHuge(answer.data)
   return render(answer).trimEnd()
 }
 
@@ -53,6 +55,7 @@ function inEnvelope(x: Exchange, answer: Extract<Answer, { kind: 'raw' }>): Answ
     x.deadline.abandon()
     throw new Refusal(400, 'an answer that is streamed cannot be wrapped')
   }
+  if (body.length > maxRowBytes) throw new Refusal(413, 'an answer of more than a megabyte cannot be wrapped')
   const data = {
     http_content_type: contentType,
     http_raw_body: Buffer.from(body).toString('base64'),

@@ -19,7 +19,10 @@ export function chainBody(at: number, event: string, facts: JsonObject, prefix: 
   return `${prefix}{"time":"${iso(at)}","type":"chain","event":"${event}"${members.join('')}`
 }
 
-export function headsMember(heads: readonly ChainHead[]): JsonObject {
+/** What lines say of a chain. */
+export type NamedHead = Pick<ChainHead, 'chain' | 'seq' | 'mac' | 'device' | 'at' | 'closed'>
+
+export function headsMember(heads: readonly NamedHead[]): JsonObject {
   return Object.fromEntries(
     heads.map(({ chain, seq, mac, device, at, closed }) => [
       chain,

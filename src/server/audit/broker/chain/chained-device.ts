@@ -2,11 +2,11 @@ import type { Clock } from '../../../../lib/clock.ts'
 import type { Logger } from '../../../../lib/log.ts'
 import { Pace, type Turns } from '../../../../lib/turns.ts'
 import type { AuditDevice } from '../../../contracts/devices.ts'
-import { chainBody, droppedBody, headsMember } from './chain-line.ts'
+import { chainBody, droppedBody, headsMember, type NamedHead } from './chain-line.ts'
 import { type ChainHead, type ChainLog, touchMs } from './chain-log.ts'
-import { type Body, type Chain, type ChainWriter, type LongBody, linkBytes } from './chain-writer.ts'
+import { type Chain, type ChainWriter, type LongBody, linkBytes } from './chain-writer.ts'
 import { DeviceTally } from './device-tally.ts'
-import { countLines, type Entry, LineQueue } from './line-queue.ts'
+import { bodiesOf, countLines, type Entry, LineQueue } from './line-queue.ts'
 import { bytesOf, completed, hashInTurns, isShort, joinInTurns, textOf } from './long-lines.ts'
 
 export interface ChainedDeviceOptions {
@@ -42,6 +42,8 @@ const enoughLines = 32
 const bytesPerMs = 16 * 1024
 /** After this many failures in a row the device is left alone for a while. */
 const patience = 3
+/** A chain's first checkpoint comes no later: until then its lines say nothing of the chains of other processes. */
+const firstCheckpointMs = 5000
 const firstPauseMs = 100
 const longestPauseMs = 5000
 
@@ -55,6 +57,8 @@ export class ChainedDevice {
   readonly #options: ChainedDeviceOptions
   readonly #queue = new LineQueue()
   #chain: Chain | undefined
+  /** The chain before this one, when that ended with a write that failed. */
+  #left: NamedHead | undefined
   #recorded = { seq: 0, at: 0 }
   #cancelHead: (() => void) | undefined
   #cancelCheckpoint: (() => void) | undefined
@@ -76,7 +80,7 @@ export class ChainedDevice {
     this.#options = options
     this.path = options.path
     this.tally = options.tally ?? new DeviceTally()
-    this.#scheduleCheckpoint()
+    this.#scheduleCheckpoint(options.checkpointMs)
   }
 
   get blocked(): boolean {
@@ -207,9 +211,13 @@ export class ChainedDevice {
   /** The lines that the device took stay vouched for. */
   #abandonChain(): void {
     const chain = this.#chain
+    if (!chain) return
+    const { clock, chains } = this.#options
+    const { id, seq, mac } = chain
     this.#chain = undefined
-    chain?.digest.forget()
-    if (chain) this.#quietly(this.#options.chains.advance(chain.id, { seq: chain.seq, mac: chain.mac }, true))
+    this.#left = { chain: id, seq, mac, device: this.path, at: clock.now(), closed: true }
+    chain.digest.forget()
+    this.#quietly(chains.advance(id, { seq, mac }, true))
   }
 
   #quietly(work: Promise<void>): void {
@@ -242,6 +250,7 @@ export class ChainedDevice {
     }
     chain.seq = seq
     chain.mac = mac
+    if (this.#chain !== chain) this.#scheduleCheckpoint(Math.min(firstCheckpointMs, this.#options.checkpointMs))
     this.#chain = chain
     this.tally.took(lines.length, dropped)
     this.#scheduleHead()
@@ -268,12 +277,12 @@ export class ChainedDevice {
     this.#scheduleHead()
   }
 
-  /** Puts a first line before the group that tells of all other chains. */
+  /** Puts a first line before the group. It tells of this device's chain before; reading those of others would hold up a request. */
   async #open(before: string[]): Promise<Chain> {
     const { chains, clock, writer, turns, prefix } = this.#options
-    const heads = await chains.heads()
+    const heads = headsMember(this.#left ? [this.#left] : [])
     const id = await chains.open()
-    before.unshift(chainBody(clock.now(), 'opened', { device: this.path, heads: headsMember(heads) }, prefix))
+    before.unshift(chainBody(clock.now(), 'opened', { device: this.path, heads }, prefix))
     this.#recorded = { seq: 0, at: clock.now() }
     return writer.begin(id, turns)
   }
@@ -299,14 +308,16 @@ export class ChainedDevice {
     this.#recorded = { seq, at: now }
   }
 
-  #scheduleCheckpoint(): void {
-    this.#cancelCheckpoint = this.#options.clock.after(this.#options.checkpointMs, () => {
+  #scheduleCheckpoint(ms: number): void {
+    this.#cancelCheckpoint?.()
+    this.#cancelCheckpoint = this.#options.clock.after(ms, () => {
+      this.#cancelCheckpoint = undefined
       this.checkpoint()
         .catch((error: unknown) => {
           this.#options.log.warn('audit.checkpoint_failed', { device: this.path, error: String(error) })
         })
         .finally(() => {
-          if (!this.#closed) this.#scheduleCheckpoint()
+          if (!this.#closed && !this.#cancelCheckpoint) this.#scheduleCheckpoint(this.#options.checkpointMs)
         })
     })
   }
@@ -383,12 +394,4 @@ export class ChainedDevice {
       log.warn('audit.device_not_closed', { device: path, error: String(error) })
     })
   }
-}
-
-function bodiesOf(before: readonly string[], group: readonly Entry[]): Body[] {
-  const bodies = before.map((text) => ({ text, signed: false }))
-  for (const entry of group) {
-    for (const text of entry.bodies) bodies.push({ text, signed: entry.checkpoint !== undefined })
-  }
-  return bodies
 }

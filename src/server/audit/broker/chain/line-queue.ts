@@ -1,5 +1,5 @@
 /** What waits for a device. */
-import type { LongBody } from './chain-writer.ts'
+import type { Body, LongBody } from './chain-writer.ts'
 import { bytesOf } from './long-lines.ts'
 
 export interface Entry {
@@ -68,4 +68,13 @@ export class LineQueue {
 /** Lines of requests: those about the chain are nobody's loss. */
 export function countLines(group: readonly Entry[]): number {
   return group.reduce((sum, { bodies, long, checkpoint }) => sum + (checkpoint ? 0 : (long ?? bodies).length), 0)
+}
+
+/** What is written for them, in order. */
+export function bodiesOf(before: readonly string[], group: readonly Entry[]): Body[] {
+  const bodies = before.map((text) => ({ text, signed: false }))
+  for (const entry of group) {
+    for (const text of entry.bodies) bodies.push({ text, signed: entry.checkpoint !== undefined })
+  }
+  return bodies
 }

@@ -381,6 +381,58 @@ describe('a restore', () => {
   })
 })
 
+describe('a restore whose answer no audit device takes', () => {
+  it('is answered with 500, which says that it happened, and the log says what it undid', async () => {
+    await server.call('POST', 'sys/audit/t', { type: 'test' })
+    const token = await server.token(['root'], { ttl: '1h' })
+    const { accessor } = (await server.call('GET', 'auth/token/lookup-self', undefined, token)).body.data
+    const taken = (await binary(server, 'GET', path)).bytes
+    await server.call('POST', 'auth/token/revoke', { token })
+    server.device.refuse = (line) => line['type'] === 'response'
+    const { status, bytes, errors } = await binary(server, 'POST', path, taken)
+    expect(status).toBe(500)
+    expect(errors).toEqual([
+      expect.stringMatching(
+        /^internal error, and yet it happened: storage restored .* sealed: unseal it .* in the log/,
+      ),
+    ])
+    expect(bytes.toString()).not.toContain(accessor)
+    expect(server.logged.find(({ event }) => event === 'audit refused')).toMatchObject({
+      level: 'error',
+      fields: { happened: expect.stringContaining('storage restored'), snapshot: expect.any(String), tokensAlive: 1 },
+    })
+    for (const secret of [accessor, token, server.key]) expect(JSON.stringify(server.logged)).not.toContain(secret)
+    server.device.refuse = () => false
+    await server.core.seal.close()
+    expect(await settled(server)).toBe(true)
+    await server.call('PUT', 'sys/unseal', { key: server.key }, '')
+    expect((await server.call('GET', 'test/row/a', undefined, token)).status).toBe(200)
+  })
+
+  it('says that what it undid is not known when it is not', async () => {
+    await server.call('POST', 'sys/audit/t', { type: 'test' })
+    const taken = (await binary(server, 'GET', path)).bytes
+    const list = server.backend.list.bind(server.backend)
+    server.backend.list = (prefix, page) =>
+      prefix === 'ns/' ? Promise.reject(new StorageDown('a damaged page')) : list(prefix, page)
+    server.device.refuse = (line) => line['type'] === 'response'
+    expect((await binary(server, 'POST', path, taken)).status).toBe(500)
+    expect(server.logged.find(({ event }) => event === 'audit refused')?.fields).toMatchObject({ undone: 'not known' })
+  })
+
+  it('that did not happen says nothing of the kind', async () => {
+    await server.call('POST', 'sys/audit/t', { type: 'test' })
+    server.device.refuse = (line) => line['type'] === 'response'
+    for (const sent of [snapshot.subarray(0, 40), Buffer.alloc(0)]) {
+      const { status, errors } = await binary(server, 'POST', path, sent)
+      expect([status, errors]).toEqual([500, ['internal error']])
+    }
+    expect(server.logged.filter(({ event }) => event === 'audit refused').map(({ fields }) => fields)).toEqual(
+      Array(2).fill({ request: expect.any(String), error: expect.any(String) }),
+    )
+  })
+})
+
 const cut = 'the snapshot is damaged: it ends too early; take another one'
 
 describe('a restore of what is no whole snapshot changes nothing', () => {

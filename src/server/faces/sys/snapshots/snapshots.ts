@@ -54,6 +54,9 @@ async function take(options: SnapshotRoutesOptions, call: Call): Promise<Reply> 
   return { kind: 'raw', contentType: 'application/gzip', headers, body }
 }
 
+const restored =
+  'storage restored from a snapshot: what was written or revoked since it was taken is as it was then. The server is sealed: unseal it with the keys of that time'
+
 /** Everything is looked at first; then all rows are replaced at once, and the keys of the storage before are forgotten. */
 async function restore(options: SnapshotRoutesOptions, call: Call, force: boolean): Promise<Reply> {
   const { allRows: barrier, seal, log, maxValueBytes } = options
@@ -69,20 +72,12 @@ async function restore(options: SnapshotRoutesOptions, call: Call, force: boolea
     const undone = await undoneBy(options, opened)
     call.signal.throwIfAborted()
     const counts = undone && countsOf(undone)
+    const shown = { snapshot, taken: takenAt, rows, force, ...(counts ? countFields(counts) : { undone: 'not known' }) }
     const restoredAt = new Date(options.clock.now()).toISOString()
     const mark = { snapshot, takenAt, restoredAt, ...(counts ? { undone: counts } : {}) }
     await barrier.replaceAll(opened.rows(), opened.bytes + opened.meta.Rows * rowCost, mark)
-    log.warn(
-      'storage restored from a snapshot: what was written or revoked since it was taken is as it was then. The server is sealed: unseal it with the keys of that time',
-      {
-        snapshot,
-        taken: takenAt,
-        rows,
-        force,
-        ...countFields(counts ?? {}),
-        ...(undone ? nameFields(undone) : {}),
-      },
-    )
+    call.stands({ words: `${restored}. What came alive again is in the log of the server`, facts: shown })
+    log.warn(restored, { ...shown, ...(undone ? nameFields(undone) : {}) })
     // Waits for this request's own answer, so it is not waited for here.
     void seal.close()
     if (undone?.size === 0) return { kind: 'none' }

@@ -8,7 +8,10 @@ import { namespaceRowSchema } from '../../../namespaces/namespace-row.ts'
 import { policyRowSchema } from '../../../policies/policy-store.ts'
 import { tokenRowSchema } from '../../../tokens/token-row.ts'
 
-/** In the order in which they are told. `changed_…`: there before and after, and not the same. */
+/**
+ * In the order in which they are told. `changed_…`: there before and after, and not the same. `not_compared`: neither the same nor
+ * readable on both sides, so that nobody knows; named by the keys of their rows.
+ */
 export const undoneKinds = [
   'tokens',
   'leases',
@@ -22,6 +25,7 @@ export const undoneKinds = [
   'entity_aliases',
   'groups',
   'changed_groups',
+  'not_compared',
 ] as const
 export type UndoneKind = (typeof undoneKinds)[number]
 

@@ -17,9 +17,11 @@ const sentences: Readonly<Record<UndoneKind, string>> = {
   entity_aliases: 'entity aliases that had been deleted are there again; their ids',
   groups: 'groups that had been deleted are there again; their ids',
   changed_groups: 'groups that had been changed have their members and policies of then; their ids',
+  not_compared:
+    'rows can not be read and compared, so that it is not known whether they give something back; their keys in "undone"',
 }
-/** Whoever has such a name can end what it names: in the data the audit hashes it; it writes warnings as they are. */
-const unspoken: ReadonlySet<UndoneKind> = new Set(['tokens', 'leases'])
+/** Whoever has such a name can end what it names, and the key of a lease's row holds its id: in the data the audit hashes it; it writes warnings as they are. */
+const unspoken: ReadonlySet<UndoneKind> = new Set(['tokens', 'leases', 'not_compared'])
 const namedInWarning = 10
 const namedInLog = 100
 
@@ -52,11 +54,12 @@ export const countsOf = (undone: Undone): Readonly<Record<string, number>> =>
   Object.fromEntries([...undone].map(([kind, { count }]) => [kind, count]))
 
 export function countFields(counts: Readonly<Record<string, number>>): LogFields {
-  return Object.fromEntries(Object.entries(counts).map(([kind, count]) => [`${camelCase(kind)}Alive`, count]))
+  return Object.fromEntries(Object.entries(counts).map(([kind, count]) => [nameOfCount(kind), count]))
 }
 
 export function nameFields(undone: Undone): LogFields {
   const named = [...undone].filter(([kind]) => !unspoken.has(kind))
   return Object.fromEntries(named.map(([kind, one]) => [camelCase(kind), one.named.slice(0, namedInLog)]))
 }
+const nameOfCount = (kind: string) => (kind === 'not_compared' ? camelCase(kind) : `${camelCase(kind)}Alive`)
 const camelCase = (kind: string) => kind.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())

@@ -242,10 +242,53 @@ describe('what a restore undoes', () => {
     const large = Array.from({ length: 3 }, (_, i) => policy('root', `p${i}`, 'x'.repeat(600_000)))
     expect((await undone(large, large)).asked).toEqual([2, 1])
     const key = `ns/root/identity/entity/${number(107)}`
-    expect((await undone(before, after, [key])).get('entities')?.count).toBe(4)
+    expect(undoneJson(await undone(before, after, [key]))).toMatchObject({
+      entities: { count: 4 },
+      not_compared: { count: 1, named: [key], unnamed: 0 },
+    })
     // Gone, and what it was can't be read: counted without a name.
     const without = after.filter(([other]) => other !== key)
     expect(undoneJson(await undone(before, without, [key]))).toMatchObject({ entities: { count: 5, unnamed: 1 } })
+  })
+
+  it.each([
+    ['another format', { format: 2 }],
+    ['a form that nobody knows', []],
+  ])('is compared all the same where single rows have %s, and those are named as not compared', async (_, odd) => {
+    const key = (id: string) => `ns/root/identity/entity/${id}`
+    const bad = odd as Content
+    const snapshot = [...['a', 'b', 'c', 'd'].map((id) => entity(id)), [key('then'), bad], [key('same'), bad]] as const
+    const gone = [
+      [key('gone'), bad],
+      [`${folder}t`, bad],
+      ['core/namespaces/n', bad],
+    ] as const
+    const present = [
+      ...[entity('a', { disabled: true }), [key('b'), bad], entity('c'), entity('then'), [key('same'), bad]],
+    ] as const
+    expect(undoneJson(await undone([...snapshot, ...gone], present))).toEqual({
+      tokens: { count: 1, named: [], unnamed: 1 },
+      namespaces: { count: 1, named: [], unnamed: 1 },
+      entities: { count: 3, named: ['d', 'a'], unnamed: 1 },
+      not_compared: { count: 2, named: [key('b'), key('then')], unnamed: 0 },
+    })
+  })
+
+  it('has a mount that can not be read and lost rows once among what is not compared', async () => {
+    const uuid = 'u1'
+    const key = `ns/root/mounts/${uuid}`
+    const rows = [[`mnt/${uuid}/role/a`, {}], mount('root', uuid, 'auth/approle/')] as const
+    const found = await undone(rows, [mount('root', uuid, 'auth/approle/', { removing: true })], [key])
+    expect(undoneJson(found)).toEqual({ not_compared: { count: 1, named: [key], unnamed: 0 } })
+  })
+
+  it('does not spell the keys of what is not compared where it is read in clear', async () => {
+    const key = 'ns/root/policy/canary'
+    const found = await undone([[key, { text: 'then' }]], [[key, { text: 'now' }]], [key])
+    expect(warningsOf(found, 't')).toEqual([
+      expect.stringMatching(/^1 rows can not be read .* their keys in "undone"$/),
+    ])
+    expect({ ...countFields(countsOf(found)), ...nameFields(found) }).toEqual({ notCompared: 1 })
   })
 
   it('is in the log by name where names are no credentials, and else counted', async () => {

@@ -48,8 +48,10 @@ export async function findUndone(barrier: Compared, rows: Iterable<Row>): Promis
 
 interface Pair {
   readonly kind: RowKind
-  readonly row: OpenedRow
+  readonly key: string
   readonly version: string
+  /** Undefined: not readable. Then only whether it is still the same can be known. */
+  readonly row: OpenedRow | undefined
 }
 
 class Search {
@@ -80,12 +82,13 @@ class Search {
     }
     const kind = rowKinds.find((one) => one.key.test(key))
     if (!kind || (present && !kind.changed)) return
-    const row = this.#open(key, stored, kind)
-    if (!row) return present ? undefined : this.#add(kind.kind)
-    this.#learn(kind, row, present)
-    if (!present) return this.#addNamed(kind.kind, kind.removed(row, this))
-    this.#pairs.push({ kind, row, version: stored.version })
-    this.#pairBytes += row.value.length
+    const parts = kind.key.exec(key)?.slice(1) ?? []
+    const gone = present && kind === mountRows ? this.#goneBelow.get(parts[1] ?? '') : undefined
+    const row = this.#open(kind, stored, { key, parts, gone })
+    if (!present) return this.#addRemoved(kind, row)
+    if (!row && gone !== undefined) return this.#add('not_compared', key)
+    this.#pairs.push({ kind, key, version: stored.version, row })
+    this.#pairBytes += (row ?? stored).value.length
     const enough = this.#pairs.length >= readAtOnce.rows || this.#pairBytes >= readAtOnce.bytes
     if (enough) await this.#compare()
   }
@@ -102,21 +105,23 @@ class Search {
 
   readonly namespacePath = (id: string): string => this.#namespaces.get(id) ?? `${id}/`
 
-  /** Undefined for what this cluster's keys do not open: a snapshot that is restored by force may be anything. */
-  #open(key: string, stored: Stored, kind: RowKind): OpenedRow | undefined {
+  /**
+   * Undefined for what can't be read: a snapshot that is restored by force may be anything, of another cluster's keys and other
+   * formats. `gone`: so many rows of the mount.
+   */
+  #open(kind: RowKind, stored: Stored, found: { key: string; parts: string[]; gone: number | undefined }) {
+    const { key, parts, gone } = found
     try {
-      return { key, value: this.#barrier.openRow(key, stored), parts: kind.key.exec(key)?.slice(1) ?? [] }
+      const row: OpenedRow = { key, value: this.#barrier.openRow(key, stored), parts }
+      const [namespace = ''] = parts
+      if (kind === namespaceRows) this.#namespaces.set(namespace, parseRow(key, row.value, namespaceRowSchema).path)
+      if (gone === undefined) return row
+      const mount = parseRow(key, row.value, mountRowSchema)
+      if (mount.class === 'auth') this.#add('auth_rows', `${this.namespacePath(namespace)}${mount.path} (${gone})`)
+      return row
     } catch {
       return undefined
     }
-  }
-
-  #learn(kind: RowKind, { key, value, parts: [namespace = '', uuid = ''] }: OpenedRow, present: boolean): void {
-    if (kind === namespaceRows) this.#namespaces.set(namespace, parseRow(key, value, namespaceRowSchema).path)
-    const gone = kind === mountRows && present ? this.#goneBelow.get(uuid) : undefined
-    if (gone === undefined) return
-    const mount = parseRow(key, value, mountRowSchema)
-    if (mount.class === 'auth') this.#addNamed('auth_rows', `${this.namespacePath(namespace)}${mount.path} (${gone})`)
   }
 
   async #compare(): Promise<void> {
@@ -124,30 +129,37 @@ class Search {
     this.#pairs = []
     this.#pairBytes = 0
     const found = await this.#readAll(pairs)
-    for (const [i, { kind, row }] of pairs.entries()) {
+    for (const [i, { kind, key, row }] of pairs.entries()) {
       const now = found[i]
-      if (now === 'same' || now === 'unreadable') continue
-      if (now === undefined) this.#addNamed(kind.kind, kind.removed(row, this))
-      else this.#addNamed(kind.changedKind ?? kind.kind, kind.changed?.(row, now.value, this))
+      if (now === 'same') continue
+      if (now === undefined) this.#addRemoved(kind, row)
+      else if (now === unreadable || !row) this.#add('not_compared', key)
+      else this.#addChanged(kind, row, now.value)
     }
   }
 
+  /** What can't be read is there again all the same: it counts, without a name. */
+  #addRemoved(kind: RowKind, row: OpenedRow | undefined): void {
+    const name = row ? readable(() => kind.removed(row, this)) : unreadable
+    if (name !== undefined) this.#add(kind.kind, name === unreadable ? undefined : name)
+  }
+
+  #addChanged(kind: RowKind, row: OpenedRow, present: Uint8Array): void {
+    const name = readable(() => kind.changed?.(row, present, this))
+    if (name === unreadable) this.#add('not_compared', row.key)
+    else if (name !== undefined) this.#add(kind.changedKind ?? kind.kind, name)
+  }
+
   /** A storage with a damaged row is one that gets restored: one such row must not keep the others from being compared. */
-  async #readAll(pairs: readonly Pair[]): Promise<readonly (ReadResult | 'unreadable')[]> {
-    const keys = pairs.map(({ row, version }) => ({ key: row.key, known: version }))
+  async #readAll(pairs: readonly Pair[]): Promise<readonly (ReadResult | typeof unreadable)[]> {
+    const keys = pairs.map(({ key, version }) => ({ key, known: version }))
     if (keys.length === 0) return []
-    const unreadable = () => ['unreadable'] as const
-    return this.#barrier
-      .read(keys)
-      .catch(async () => (await Promise.all(keys.map((key) => this.#barrier.read([key]).catch(unreadable)))).flat())
+    const one = (key: { key: string; known: string }) => this.#barrier.read([key]).catch(() => [unreadable] as const)
+    return this.#barrier.read(keys).catch(async () => (await Promise.all(keys.map(one))).flat())
   }
 
   #countBelow(uuid: string): void {
     this.#goneBelow.set(uuid, (this.#goneBelow.get(uuid) ?? 0) + 1)
-  }
-
-  #addNamed(kind: UndoneKind, name: string | undefined): void {
-    if (name !== undefined) this.#add(kind, name)
   }
 
   #add(kind: UndoneKind, name?: string): void {
@@ -155,5 +167,16 @@ class Search {
     found.count += 1
     if (name !== undefined && found.named.length < maxNamed) found.named.push(name)
     this.#found.set(kind, found)
+  }
+}
+
+const unreadable = Symbol('unreadable')
+
+/** A row of another format or with damaged contents must not keep the others from being compared. */
+function readable(name: () => string | undefined): string | undefined | typeof unreadable {
+  try {
+    return name()
+  } catch {
+    return unreadable
   }
 }

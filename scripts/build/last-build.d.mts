@@ -1,0 +1,1 @@
+export function stateOf(dist: string, sources: readonly string[]): 'stale' | 'not compiled' | 'fresh'
