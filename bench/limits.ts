@@ -27,7 +27,7 @@ export const memoryLimit = { fails: 127 } as const satisfies Limit
 /** Reads of two workers to those of one. At least. No program has it where the load takes half of the second of two processors. */
 export const workersLimit: Limit = { required: 1.6 }
 /** The same to what a second process brings a bare server there whose answers take as long. At least. */
-export const workersShareLimit: Limit = { fails: 0.85 }
+export const workersShareLimit: Limit = { fails: 0.65 }
 
 /** A million secrets, beside a thousand. */
 export const storedLimits = {

@@ -1,7 +1,7 @@
 /** A bare node:http server that answers the same bytes: what no server on Node.js can be faster than. */
-import { hash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { work } from './busy-work.mjs'
 import { root } from './coffer.ts'
 import { startProgram, stopProgram } from './processes.ts'
 
@@ -28,22 +28,22 @@ export async function startBare(answers: BareAnswers, folder: string): Promise<B
   return { url: `http://127.0.0.1:${said}`, pid, stop: () => stopProgram(child) }
 }
 
-/** One or more processes on a port that take so many digests of a kilobyte for each answer. */
-export async function startBusy(processes: number, digests: number): Promise<Bare> {
+/** One or more processes on a port that do so many rounds of work for each answer. */
+export async function startBusy(processes: number, rounds: number): Promise<Bare> {
   const { child, pid, said } = await startProgram({
     what: 'the busy server',
-    command: [process.execPath, join(import.meta.dirname, 'busy-server.mjs'), String(processes), String(digests)],
+    command: [process.execPath, join(import.meta.dirname, 'busy-server.mjs'), String(processes), String(rounds)],
     ready: (_, output) => /^(\d+)\n/m.exec(output)?.[1],
   })
   return { url: `http://127.0.0.1:${said}`, pid, stop: () => stopProgram(child) }
 }
 
 /** How many take so long of the processor. A server told a time would let it pass without work while another has the processor. */
-export function digestsIn(micros: number): number {
-  const text = 'v'.repeat(1024)
+export function roundsIn(micros: number): number {
   const tried = 20_000
+  work(tried)
   const before = process.cpuUsage()
-  for (let n = 0; n < tried; n += 1) hash('sha256', text)
+  work(tried)
   const { user, system } = process.cpuUsage(before)
   return Math.max(1, Math.round((micros * tried) / (user + system)))
 }

@@ -1,12 +1,11 @@
 // What a second process can bring on this machine: a bare node:http server whose answers take as much of the processor as those
 // of a server that does something. Usage: busy-server.mjs PROCESSES DIGESTS, the digests of a kilobyte for each answer. Prints its port.
 import cluster from 'node:cluster'
-import { hash } from 'node:crypto'
 import { createServer } from 'node:http'
+import { work } from './busy-work.mjs'
 
-const [processes, digests] = process.argv.slice(2).map(Number)
-const kilobyte = 'v'.repeat(1024)
-const body = Buffer.from(JSON.stringify({ value: kilobyte }))
+const [processes, rounds] = process.argv.slice(2).map(Number)
+const body = Buffer.from(JSON.stringify({ value: 'v'.repeat(1024) }))
 const headers = { 'Content-Type': 'application/json', 'Content-Length': body.length }
 
 if (cluster.isPrimary) {
@@ -19,7 +18,7 @@ if (cluster.isPrimary) {
   for (const end of ['SIGTERM', 'disconnect']) process.on(end, () => process.exit(0))
 } else {
   createServer((_, response) => {
-    for (let n = 0; n < digests; n += 1) hash('sha256', kilobyte)
+    work(rounds)
     response.writeHead(200, headers).end(body)
   }).listen(0, '127.0.0.1')
 }

@@ -5,7 +5,7 @@ import { workersLimit, workersShareLimit } from '../limits.ts'
 import { load } from '../load.ts'
 import { median, ratioOf } from '../report/figures.ts'
 import type { Bench } from '../requests/measure.ts'
-import { type Bare, digestsIn, startBusy } from '../server/bare.ts'
+import { type Bare, roundsIn, startBusy } from '../server/bare.ts'
 import { applicationToken, type Coffer, open, startCoffer } from '../server/coffer.ts'
 import { cpuSeconds, machineCpu, rssAnonMb } from '../server/processes.ts'
 import { atLeast, attempted, type Figure, type Study, type StudySetting } from './study.ts'
@@ -68,8 +68,8 @@ async function measure(sides: readonly Side[], setting: StudySetting, bench: Ben
   const busyRuns = sides.map((): number[] => [])
   const busy: Bare[] = []
   try {
-    const digests = digestsIn(await microsOfRead(sides, setting))
-    for (const { workers } of sides) busy.push(await startBusy(workers, digests))
+    const rounds = roundsIn(await microsOfRead(sides, setting))
+    for (const { workers } of sides) busy.push(await startBusy(workers, rounds))
     for (let n = 1; n <= setting.runs; n += 1) {
       bench.progress.step(`workers: run ${n} of ${setting.runs}`)
       for (const [i, side] of sides.entries()) {

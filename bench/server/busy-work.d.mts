@@ -1,0 +1,1 @@
+export function work(rounds: number): void
