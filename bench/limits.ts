@@ -24,8 +24,8 @@ export const limitsHoldFor = { connections: 32 }
 /** RssAnon at the end of requests of at most a kilobyte, in MB, 27 of them Node.js's own program in large pages. Below. */
 export const memoryLimit = { fails: 127 } as const satisfies Limit
 
-/** Reads of two workers to those of one. At least. No program has it where the load takes half of the second of two processors. */
-export const workersLimit: Limit = { required: 1.6 }
+/** Reads of two workers to those of one. At least. Of two processors the load takes a part of the second. */
+export const workersLimit: Limit = { fails: 1, required: 1.6 }
 /** The same to what a second process brings a bare server there whose answers take as long. At least. */
 export const workersShareLimit: Limit = { fails: 0.65 }
 

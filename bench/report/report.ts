@@ -73,7 +73,7 @@ function shownFigure({ value, unit }: Figure): string {
 function shownLimit({ limit }: Figure): string {
   if (!limit) return ''
   const asked = limit.required !== undefined && limit.required !== limit.fails ? `asked ${limit.required}` : ''
-  const fails = limit.fails === undefined ? '' : `${limit.side} ${limit.fails}`
+  const fails = limit.fails === undefined ? limit.side : `${limit.side} ${limit.fails}`
   return [fails, asked].filter(Boolean).join(', ')
 }
 

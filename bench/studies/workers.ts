@@ -89,6 +89,7 @@ async function measure(sides: readonly Side[], setting: StudySetting, bench: Ben
 async function microsOfRead([one]: readonly Side[], setting: StudySetting): Promise<number> {
   if (!one) return 0
   const { used, perSecond } = await run(one, setting)
+  if (perSecond === 0) throw new Error('no read was answered')
   return Math.max(1, (used * 1e6) / perSecond - bareMicros)
 }
 

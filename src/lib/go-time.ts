@@ -5,7 +5,7 @@ const two = Array.from({ length: 100 }, (_, n) => String(n).padStart(2, '0'))
 
 /**
  * RFC 3339 with nanoseconds as Go prints it: UTC, trailing zeros of the fraction cut. `ms` since the epoch. By arithmetic:
- * Date.toISOString and the cut take two to three times as long.
+ * Date.toISOString and the cut take about three times as long.
  */
 export function formatGoTime(ms: number): string {
   if (!(ms >= firstMs && ms < endMs)) return cut(new Date(ms).toISOString())

@@ -12,6 +12,11 @@ export function setV8Flags(): void {
   setFlagsFromString('--no-parallel-scavenge')
 }
 
+/** The flags of this process for one that it starts for something short: without those that only a server profits from. */
+export function nodeFlags(): string[] {
+  return process.execArgv.filter((flag) => !/^--(use-largepages|min-semi-space-size)=/.test(flag))
+}
+
 /**
  * V8 has read these when it made its heap, and reads them no more. Yet it counts them among the flags under which a compiled form
  * was made, and would refuse one that was made without them (before Node.js 24).

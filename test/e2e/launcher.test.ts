@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,8 +23,8 @@ const flags = ['--use-largepages=silent', '--min-semi-space-size=16']
 
 describe('bin/coffer', () => {
   it('starts a server under the flags that make it fast, its arguments as they came', () => {
-    const args = ['server', '-config=a file', '*', '']
-    expect(started(coffer, args).join('\n')).toBe([...flags, coffer, ...args].join('\n').trimEnd())
+    const args = ['server', '-config=a file', '', '*']
+    expect(started(coffer, args)).toEqual([...flags, coffer, ...args])
   })
 
   it.each([[['kv', 'get', 'server']], [['agent', '-config=x']], [[]]])('starts %j under none', (args) => {
@@ -40,6 +40,19 @@ describe('bin/coffer', () => {
   it('passes on the name by which it was called', () => {
     symlinkSync(coffer, join(folder, 'vault'))
     expect(started('./vault', ['server'])).toEqual([...flags, './vault', 'server'])
+  })
+
+  it('is in the place of the shell: the same process, the same channel', async () => {
+    const code = 'process.send(process.pid); process.disconnect()'
+    writeFileSync(join(folder, 'really'), `#!/bin/sh\nexec ${process.execPath} -e '${code}'\n`, { mode: 0o755 })
+    mkdirSync(join(folder, 'other'))
+    symlinkSync(join(folder, 'really'), join(folder, 'other/node'))
+    const child = spawn(coffer, ['server'], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      env: { PATH: `${join(folder, 'other')}:/usr/bin:/bin` },
+    })
+    const said = await new Promise((done) => child.once('message', done))
+    expect(said).toBe(child.pid)
   })
 
   it('is a program for Node.js alone as well', () => {

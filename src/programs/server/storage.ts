@@ -3,6 +3,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { RandomBytes } from '../../lib/random.ts'
 import { type Env, setting } from '../../lib/setting.ts'
+import { nodeFlags } from '../../lib/v8-flags.ts'
 import { type StorageBackend, StorageDown } from '../../server/contracts/storage.ts'
 import type { Peers } from '../../server/storage/lmdb/lmdb.ts'
 import { refuseWhileMigrating } from '../../server/storage/migration.ts'
@@ -61,7 +62,7 @@ async function openKind(
 
 export const checkCommand = (): string[] => [
   process.execPath,
-  ...process.execArgv,
+  ...nodeFlags(),
   process.argv[1] ?? '',
   'server',
   'check-storage',

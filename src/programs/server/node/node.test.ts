@@ -57,6 +57,12 @@ describe('files of the process', () => {
     expect(readFileSync(path, 'utf8')).toBe('4711')
     remove()
     expect(existsSync(path)).toBe(false)
+    const removeOld = writePidFile(path, 4711)
+    const removeNew = writePidFile(path, 4712)
+    removeOld()
+    expect(readFileSync(path, 'utf8')).toBe('4712')
+    removeNew()
+    expect(existsSync(path)).toBe(false)
   })
 })
 

@@ -1,5 +1,5 @@
 /** Files that say something about the running process: its log and its pid. */
-import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 
 /** Appends; `reopen` after the file was moved away (SIGHUP). Throws when it cannot be opened. */
 export class LogFile {
@@ -34,7 +34,10 @@ export class LogFile {
 /** The returned function removes it; so does the process when it ends itself before. */
 export function writePidFile(path: string, pid: number): () => void {
   writeFileSync(path, String(pid), { mode: 0o644 })
-  const remove = () => rmSync(path, { force: true })
+  // A server that was started meanwhile has written its own.
+  const remove = () => {
+    if (existsSync(path) && readFileSync(path, 'utf8') === String(pid)) rmSync(path, { force: true })
+  }
   process.once('exit', remove)
   return () => {
     process.off('exit', remove)

@@ -1,5 +1,6 @@
 /** From a stanza to the seal of an HSM. The maker's library is loaded by a process of its own, never by this one. */
 import type { Env } from '../../../lib/setting.ts'
+import { nodeFlags } from '../../../lib/v8-flags.ts'
 import type { Seal } from '../../../server/contracts/devices.ts'
 import { pkcs11Seal } from '../../../server/seal/pkcs11/pkcs11.ts'
 import { TokenFault } from '../../../server/seal/pkcs11/token-fault.ts'
@@ -24,7 +25,7 @@ export function openPkcs11(stanza: Pkcs11Stanza, options: OpenSealsOptions): Sea
   pin()
   const missing = missingPkcs11js()
   if (missing) throw new Error(`seal "pkcs11": ${missing}`)
-  const command = [process.execPath, ...process.execArgv, process.argv[1] ?? '', 'pkcs11-token']
+  const command = [process.execPath, ...nodeFlags(), process.argv[1] ?? '', 'pkcs11-token']
   return pkcs11Seal({
     settings,
     random,
