@@ -14,7 +14,7 @@ export interface Verdict {
   readonly root: boolean
   /** The policies that allow it; empty when nothing does. */
   readonly granting: readonly { readonly name: string; readonly namespace: NamespaceInfo; readonly type: string }[]
-  /** What the answer of an allowed LIST or SCAN may hold: for `filterList`. */
+  /** What the answer of an allowed LIST or SCAN may hold: for `filterSteps`. */
   readonly list?: ListRules
 }
 

@@ -2,7 +2,6 @@
 import { parseJson } from '../../lib/json/parse.ts'
 import { compareUtf8 } from '../../lib/json/stringify.ts'
 import { isJsonObject, type Json, type JsonObject, RawJson } from '../../lib/json/value.ts'
-import { atOnce } from '../../lib/turns.ts'
 import type { Verdict } from './acl.ts'
 
 export interface ListRules {
@@ -17,12 +16,8 @@ export interface ListRules {
 /**
  * The answer's data with the keys that remain; `key_info` loses the others. Doing again what the operation did (after,
  * limit) changes nothing. Throws for data that has more than keys: something that was not filtered would get through.
+ * With pauses: there may be a million keys, each of which policy is asked about.
  */
-export function filterList(verdict: Verdict, data: JsonObject | RawJson): JsonObject | RawJson {
-  return atOnce(filterSteps(verdict, data))
-}
-
-/** The same with pauses: there may be a million keys, each of which policy is asked about. */
 export function* filterSteps(verdict: Verdict, data: JsonObject | RawJson): Generator<void, JsonObject | RawJson> {
   const rules = verdict.list
   if (!rules) return data
@@ -34,7 +29,7 @@ export function* filterSteps(verdict: Verdict, data: JsonObject | RawJson): Gene
   const kept = yield* keptOf(keys, rules)
   const info = plain['key_info']
   if (rules.shows) refuseOthers(plain)
-  return { ...plain, keys: kept, ...(info === undefined ? {} : { key_info: infoOf(kept, info) }) }
+  return { ...plain, keys: kept, ...(info === undefined ? {} : { key_info: yield* infoOf(kept, info) }) }
 }
 
 const keysPerStep = 1000
@@ -62,12 +57,13 @@ function refuseOthers(data: JsonObject): void {
   if (others.length > 0) throw new Error(`a filtered list has other members: ${others.join(', ')}`)
 }
 
-function infoOf(kept: readonly string[], info: Json): JsonObject {
+function* infoOf(kept: readonly string[], info: Json): Generator<void, JsonObject> {
   const plain = info instanceof RawJson ? parseJson(info.text) : info
   const out: Record<string, Json> = Object.create(null)
   if (plain === null) return out
   if (!isJsonObject(plain)) throw new Error('a filtered list has key_info that is no object')
-  for (const key of kept) {
+  for (const [i, key] of kept.entries()) {
+    if (i % keysPerStep === keysPerStep - 1) yield
     const known = plain[key]
     if (known !== undefined) out[key] = known
   }

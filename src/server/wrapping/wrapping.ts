@@ -1,6 +1,8 @@
 /** Answers that wait behind a token of one use: what unwrap gives back is the answer as it would have gone out. */
+import { stringifyJson } from '../../lib/json/stringify.ts'
 import type { NamespaceInfo } from '../contracts/epochs.ts'
-import type { WrapInfo } from '../contracts/request.ts'
+import { Refusal, type WrapInfo } from '../contracts/request.ts'
+import { maxRowBytes } from '../contracts/row-size.ts'
 import type { Rows, SecretStorage } from '../contracts/secret-storage.ts'
 import type { TokenRow } from '../tokens/token-row.ts'
 import type { TokenStore } from '../tokens/token-store.ts'
@@ -52,9 +54,12 @@ export class Wrappings {
     this.jwt = new WrappingJwt(options.rows)
   }
 
-  /** `response`: a complete JSON document. A crash in between leaves a token of one use with nothing behind it, which nobody has. */
+  /** `response`: a complete JSON document. Refusal 413, before there is a token, for what no row holds. A crash in between leaves a token of one use with nothing behind it, which nobody has. */
   async wrap(response: string, request: WrapRequest): Promise<WrapInfo & { readonly id: string }> {
     const { ttlMs, creationPath, namespace, wrappedAccessor, raw } = request
+    const stored = Buffer.from(stringifyJson({ response }))
+    if (stored.length > maxRowBytes)
+      throw new Refusal(413, `value too large: ${stored.length} bytes, the limit is ${maxRowBytes}`)
     const { id, token, row } = await this.#tokens.create({
       namespace: namespace.id,
       policies: [wrappingPolicy],
@@ -75,7 +80,7 @@ export class Wrappings {
     await view.transaction(async (tx) => {
       // It may have lived so short that it is gone: what is put there now would stay for ever.
       await this.#tokens.check(tx, id)
-      tx.create(view, `${id}/response`, { response })
+      tx.create(view, `${id}/response`, stored)
       tx.create(view, `${id}/wrapinfo`, {
         creation_ttl_ms: ttlMs,
         creation_path: creationPath,

@@ -676,6 +676,42 @@ describe('checkpoints', () => {
     expect(found()).toHaveLength(2)
   })
 
+  it('are not put off by a device that fails now and then: each failure begins a chain', async () => {
+    const { broker, device, clock } = setUp()
+    await broker.enable('mem', { type: 'memory' })
+    let chains = 0
+    for (let second = 0; second < 60; second += 1) {
+      device().mode = second % 4 === 1 ? 'refuse' : 'ok'
+      chains += second % 4 === 1 ? 1 : 0
+      await broker.request(request()).catch(() => {})
+      await clock.advance(1000)
+    }
+    const events = linksOf(device().lines).map(({ event }) => event)
+    expect(events.filter((event) => event === 'opened')).toHaveLength(chains + 1)
+    expect(events.filter((event) => event === 'checkpoint').length).toBeGreaterThan(5)
+    await broker.close()
+    expect(linksOf(device().lines).at(-1)?.event).toBe('closed')
+  })
+
+  it('are not written behind the last line of a chain that was closed meanwhile', async () => {
+    const { rows, broker, device, clock } = setUp()
+    await broker.enable('mem', { type: 'memory' })
+    await broker.request(request())
+    const read = rows.read.bind(rows)
+    const held: (() => void)[] = []
+    rows.read = async (asked) => {
+      const first = held.length === 0 && asked.some(({ key }) => key.includes('/audit/chain/'))
+      if (first) await new Promise<void>((done) => held.push(done))
+      return read(asked)
+    }
+    await clock.advance(5000)
+    expect(held).toHaveLength(1)
+    await broker.close()
+    held[0]?.()
+    await clock.advance(10)
+    expect(linksOf(device().lines).map(({ event }) => event)).toEqual(['opened', undefined, 'closed'])
+  })
+
   it('let old chains that are over be forgotten, but no living one', async () => {
     const { rows, broker, clock } = setUp()
     await broker.enable('mem', { type: 'memory' })

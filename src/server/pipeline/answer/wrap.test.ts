@@ -57,14 +57,20 @@ describe('an answer without envelope', () => {
   })
 })
 
-it('an answer that no row holds is refused in its wrapping, and leaves no token behind', async () => {
-  const accessors = async () => (await server.call('LIST', 'auth/token/accessors')).body.data.keys.length
-  const before = await accessors()
-  const list = { value: Array.from({ length: 400_000 }, () => 'xxxx') }
-  const answer = await server.call('POST', 'sys/wrapping/wrap', list, undefined, { 'X-Vault-Wrap-TTL': '60' })
-  expect([answer.status, answer.body.errors]).toEqual([413, [expect.stringContaining('value too large')]])
-  expect(await accessors()).toBe(before)
-})
+it.each([
+  ['far', 400_000],
+  ['a little', 160_000],
+])(
+  'an answer that is %s larger than a row is refused in its wrapping, and leaves no token behind',
+  async (_, length) => {
+    const accessors = async () => (await server.call('LIST', 'auth/token/accessors')).body.data.keys.length
+    const before = await accessors()
+    const list = { value: Array.from({ length }, () => 'xxxx') }
+    const answer = await server.call('POST', 'sys/wrapping/wrap', list, undefined, { 'X-Vault-Wrap-TTL': '60' })
+    expect([answer.status, answer.body.errors]).toEqual([413, [expect.stringContaining('value too large')]])
+    expect(await accessors()).toBe(before)
+  },
+)
 
 describe('what a wrapping token held', () => {
   it('can be wrapped again by who opens it, and comes out as it was', async () => {

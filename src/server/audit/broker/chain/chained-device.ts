@@ -8,6 +8,7 @@ import { type Chain, type ChainWriter, type LongBody, linkBytes } from './chain-
 import { DeviceTally } from './device-tally.ts'
 import { bodiesOf, countLines, type Entry, LineQueue } from './line-queue.ts'
 import { bytesOf, completed, hashInTurns, isShort, joinInTurns, textOf } from './long-lines.ts'
+import { NextTime } from './next-time.ts'
 
 export interface ChainedDeviceOptions {
   readonly path: string
@@ -42,7 +43,7 @@ const enoughLines = 32
 const bytesPerMs = 16 * 1024
 /** After this many failures in a row the device is left alone for a while. */
 const patience = 3
-/** A chain's first checkpoint comes no later: until then its lines say nothing of the chains of other processes. */
+/** When a chain's first checkpoint is tried: until it is written its lines say nothing of the chains of other processes. */
 const firstCheckpointMs = 5000
 const firstPauseMs = 100
 const longestPauseMs = 5000
@@ -61,7 +62,7 @@ export class ChainedDevice {
   #left: NamedHead | undefined
   #recorded = { seq: 0, at: 0 }
   #cancelHead: (() => void) | undefined
-  #cancelCheckpoint: (() => void) | undefined
+  readonly #nextCheckpoint: NextTime
   #running: Promise<void> | undefined
   /** Ends the wait for the rest of a group. */
   #enough: (() => void) | undefined
@@ -80,7 +81,8 @@ export class ChainedDevice {
     this.#options = options
     this.path = options.path
     this.tally = options.tally ?? new DeviceTally()
-    this.#scheduleCheckpoint(options.checkpointMs)
+    this.#nextCheckpoint = new NextTime(options.clock, () => void this.#checkpointInTime())
+    this.#nextCheckpoint.within(options.checkpointMs)
   }
 
   get blocked(): boolean {
@@ -250,7 +252,7 @@ export class ChainedDevice {
     }
     chain.seq = seq
     chain.mac = mac
-    if (this.#chain !== chain) this.#scheduleCheckpoint(Math.min(firstCheckpointMs, this.#options.checkpointMs))
+    if (this.#chain !== chain) this.#nextCheckpoint.within(firstCheckpointMs)
     this.#chain = chain
     this.tally.took(lines.length, dropped)
     this.#scheduleHead()
@@ -288,11 +290,12 @@ export class ChainedDevice {
   }
 
   #scheduleHead(): void {
+    if (this.#closed) return
     this.#cancelHead ??= this.#options.clock.after(this.#options.headMs, () => {
       this.#cancelHead = undefined
       this.#recordHead(false).catch((error: unknown) => {
         this.#options.log.warn('audit.head_not_recorded', { device: this.path, error: String(error) })
-        if (!this.#closed) this.#scheduleHead()
+        this.#scheduleHead()
       })
     })
   }
@@ -308,18 +311,14 @@ export class ChainedDevice {
     this.#recorded = { seq, at: now }
   }
 
-  #scheduleCheckpoint(ms: number): void {
-    this.#cancelCheckpoint?.()
-    this.#cancelCheckpoint = this.#options.clock.after(ms, () => {
-      this.#cancelCheckpoint = undefined
-      this.checkpoint()
-        .catch((error: unknown) => {
-          this.#options.log.warn('audit.checkpoint_failed', { device: this.path, error: String(error) })
-        })
-        .finally(() => {
-          if (!this.#closed && !this.#cancelCheckpoint) this.#scheduleCheckpoint(this.#options.checkpointMs)
-        })
-    })
+  async #checkpointInTime(): Promise<void> {
+    const { log, checkpointMs } = this.#options
+    try {
+      await this.checkpoint()
+    } catch (error) {
+      log.warn('audit.checkpoint_failed', { device: this.path, error: String(error) })
+    }
+    this.#nextCheckpoint.within(this.#chain?.covered === 0 ? firstCheckpointMs : checkpointMs)
   }
 
   /** A signed line that lists the heads of all chains, if there is anything new; then what it makes superfluous is forgotten. */
@@ -337,6 +336,8 @@ export class ChainedDevice {
     const digesting = this.#chain?.digest.settled()
     if (digesting) await digesting
     const heads = await chains.heads()
+    // Closed meanwhile, it would stand behind the chain's last line.
+    if (event === 'checkpoint' && this.#refusal() !== undefined) return []
     const body = chainBody(clock.now(), event, { device: this.path, heads: headsMember(heads) }, prefix)
     await this.#enqueue([body], event)
     return heads
@@ -376,7 +377,7 @@ export class ChainedDevice {
   async close(): Promise<void> {
     if (this.#closed) return
     const { device, log, path } = this.#options
-    this.#cancelCheckpoint?.()
+    this.#nextCheckpoint.end()
     await this.#idle()
     const writes = this.#refusal() === undefined
     this.#closing = true
@@ -389,7 +390,6 @@ export class ChainedDevice {
     }
     this.#closed = true
     this.#cancelHead?.()
-    this.#cancelCheckpoint?.()
     await this.#within('close', device.close()).catch((error: unknown) => {
       log.warn('audit.device_not_closed', { device: path, error: String(error) })
     })

@@ -10,7 +10,7 @@ import type { SealControl } from '../seal/seal-control.ts'
 import { scheduleStatusRoute } from './schedule-status.ts'
 import { sumsName, type TakingOptions, takeNow } from './take-now.ts'
 import { findUndone, type Undone } from './undone.ts'
-import { countFields, countsOf, nameFields, undoneJson, warningsOf } from './undone-told.ts'
+import { countFields, countsOf, nameFields, undoneJson, warningsOf, whereToFind } from './undone-told.ts'
 
 export interface SnapshotRoutesOptions extends TakingOptions {
   readonly seal: SealControl
@@ -76,7 +76,7 @@ async function restore(options: SnapshotRoutesOptions, call: Call, force: boolea
     const restoredAt = new Date(options.clock.now()).toISOString()
     const mark = { snapshot, takenAt, restoredAt, ...(counts ? { undone: counts } : {}) }
     await barrier.replaceAll(opened.rows(), opened.bytes + opened.meta.Rows * rowCost, mark)
-    call.stands({ words: `${restored}. What came alive again is in the log of the server`, facts: shown })
+    call.stands({ words: `${restored}. ${whereToFind(undone, takenAt)}`, facts: shown })
     log.warn(restored, { ...shown, ...(undone ? nameFields(undone) : {}) })
     // Waits for this request's own answer, so it is not waited for here.
     void seal.close()

@@ -20,7 +20,7 @@ const sentences: Readonly<Record<UndoneKind, string>> = {
   not_compared:
     'rows can not be read and compared, so that it is not known whether they give something back; their keys in "undone"',
 }
-/** Whoever has such a name can end what it names, and the key of a lease's row holds its id: in the data the audit hashes it; it writes warnings as they are. */
+/** Whoever has such a name can end what it names; keys of rows may hold anything. In the data the audit hashes them; it writes warnings as they are. */
 const unspoken: ReadonlySet<UndoneKind> = new Set(['tokens', 'leases', 'not_compared'])
 const namedInWarning = 10
 const namedInLog = 100
@@ -41,6 +41,17 @@ export function warningsOf(undone: Undone | undefined, takenAt: string): string[
     const more = count > shown.length ? [`and ${count - shown.length} more`] : []
     return `${count} ${sentences[kind]}: ${[...shown, ...more].join(', ')}`
   })
+}
+
+/** In place of an answer that could not be given. */
+export function whereToFind(undone: Undone | undefined, takenAt: string): string {
+  if (!undone) return `What came alive again is not known: ${whereToLook(takenAt)}`
+  if (undone.size === 0) return 'Nothing that had been taken away came alive again'
+  const known = 'What came alive again is in the log of the server'
+  const hidden = [...undone.keys()].some((kind) => unspoken.has(kind))
+  return hidden
+    ? `${known}, of tokens, leases and rows that were not compared only how many: ${whereToLook(takenAt)}`
+    : known
 }
 
 /** Of a storage that is lost, only what was written elsewhere tells. The time comes from the file and ends up in a shell. */
