@@ -45,6 +45,7 @@ const bytesPerMs = 16 * 1024
 const patience = 3
 /** When a chain's first checkpoint is tried: until it is written its lines say nothing of the chains of other processes. */
 const firstCheckpointMs = 5000
+const betweenChainsMs = 1000
 const firstPauseMs = 100
 const longestPauseMs = 5000
 
@@ -318,7 +319,9 @@ export class ChainedDevice {
     } catch (error) {
       log.warn('audit.checkpoint_failed', { device: this.path, error: String(error) })
     }
-    this.#nextCheckpoint.within(this.#chain?.covered === 0 ? firstCheckpointMs : checkpointMs)
+    // In between two chains nothing can be signed: the next one must not end before its turn comes as well.
+    if (!this.#chain && this.#left) this.#nextCheckpoint.within(betweenChainsMs)
+    else this.#nextCheckpoint.within(this.#chain?.covered === 0 ? firstCheckpointMs : checkpointMs)
   }
 
   /** A signed line that lists the heads of all chains, if there is anything new; then what it makes superfluous is forgotten. */
